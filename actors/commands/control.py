@@ -1,0 +1,58 @@
+"""Speaks to a run from another terminal, through its admin process."""
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from actors.base import Address, System
+from actors.commands.facts import going_on
+from actors.commands.folders import running_dir
+from actors.commands.refused import DONE, FAILED, CannotRunError
+from actors.commands.view import Progress, picture, say
+from actors.messages import GetStatus, Id, RunState, StatusReport, Stop
+
+SUPERVISOR = "supervisor"
+PATIENCE_SECONDS = 5.0
+
+
+def status(data_dir: Path) -> int:
+    _, _, report = _reached(data_dir)
+    Console().print(picture(report, Progress()))
+    return DONE
+
+
+def stop(data_dir: Path, close_positions: bool, seconds: float) -> int:
+    """Accepted is not done: says both, each when it is true."""
+    system, supervisor, report = _reached(data_dir)
+    answer = system.ask(supervisor, Stop(Id("stop"), close_positions), PATIENCE_SECONDS)
+    if not isinstance(answer, StatusReport):
+        raise CannotRunError("The run did not take the stop: try again, or look at `run.py status`.")
+    closing = "sells its positions and " if close_positions else ""
+    say(f"Accepted: it {closing}finishes what is under way ({going_on(answer)}).")
+    end, report = time.monotonic() + seconds, answer
+    while time.monotonic() < end:
+        if report.state is RunState.FAILED:
+            say(f"It has failed: {report.sentence}")
+            return FAILED
+        if report.state is RunState.STOPPED or system.admin_pid is None:
+            say("Stopped.")
+            return DONE
+        time.sleep(0.1)
+        now = system.ask(supervisor, GetStatus(Id(f"stop-{time.monotonic_ns()}")), 1.0)
+        report = now if isinstance(now, StatusReport) else report
+    raise CannotRunError(f"Not stopped after {seconds:.0f} s ({going_on(report)}); it is still at it.")
+
+
+def _reached(data_dir: Path) -> tuple[System, Address, StatusReport]:
+    try:
+        system = System.attach(running_dir(data_dir))
+    except RuntimeError as error:
+        raise CannotRunError(f"The run on {data_dir} has just ended.") from error
+    supervisor = system.find(SUPERVISOR)
+    if supervisor is None:
+        raise CannotRunError(f"The run on {data_dir} is just starting or ending: try again in a second.")
+    report = system.ask(supervisor, GetStatus(Id(f"status-{time.monotonic_ns()}")), PATIENCE_SECONDS)
+    if not isinstance(report, StatusReport):
+        raise CannotRunError(f"The run on {data_dir} did not answer within {PATIENCE_SECONDS:.0f} s.")
+    return system, supervisor, report

@@ -1,0 +1,97 @@
+"""What a StatusReport's facts hold, role by role.  Money that is not reported stays unknown, never 0."""
+
+from typing import Any, TypeVar
+
+from msgspec import Struct, convert
+
+from actors.messages import Asset, Price, Role, StatusReport, Units
+
+T = TypeVar("T", bound=Struct)
+
+
+class MarketFacts(Struct, frozen=True):
+    feed: str = ""
+    bars: int = 0
+    total: int | None = None
+    at_ns: int = 0
+    prices: dict[Asset, Price] = {}
+    first_prices: dict[Asset, Price] = {}
+    token_decimals: dict[Asset, int] = {}
+    stale: tuple[Asset, ...] = ()
+
+
+class PortfolioFacts(Struct, frozen=True):
+    """Amounts of the quote asset; `equity_cost` counts positions at what they cost."""
+
+    quote: Asset | None = None
+    quote_decimals: int = 0
+    free: Units | None = None
+    reserved: Units | None = None
+    cost: Units | None = None
+    realised: Units | None = None
+    fees: Units | None = None
+    equity_cost: Units | None = None
+    refusals: dict[str, int] = {}
+    orders: int = 0
+    fills: int = 0
+    open_orders: tuple[Any, ...] = ()
+
+
+class OpenPosition(Struct, frozen=True):
+    token: Asset
+    quantity: Units
+    cost: Units
+    entry_price: Price | None = None
+    last_price: Price | None = None
+    unrealised: Units | None = None
+
+
+class PositionsFacts(Struct, frozen=True):
+    open: tuple[OpenPosition, ...] = ()
+
+
+class ExecutorFacts(Struct, frozen=True):
+    in_flight: tuple[Any, ...] = ()
+    unknown: int = 0
+
+
+class WalFacts(Struct, frozen=True):
+    lsn: int = 0
+    head: str = ""
+
+
+class Facts(Struct, frozen=True):
+    """Of the whole run, as last reported."""
+
+    market: MarketFacts = MarketFacts()
+    portfolio: PortfolioFacts = PortfolioFacts()
+    positions: PositionsFacts = PositionsFacts()
+    executor: ExecutorFacts = ExecutorFacts()
+    wal: WalFacts = WalFacts()
+
+
+def facts_of(report: StatusReport) -> Facts:
+    return Facts(
+        market=_of(report, "market", MarketFacts),
+        portfolio=_of(report, "portfolio", PortfolioFacts),
+        positions=_of(report, "positions", PositionsFacts),
+        executor=_of(report, "executor", ExecutorFacts),
+        wal=_of(report, "wal", WalFacts),
+    )
+
+
+def _of(report: StatusReport, role: str, type: type[T]) -> T:
+    return convert(report.facts.get(Role(role), {}), type)
+
+
+def going_on(report: StatusReport) -> str:
+    """What a stop still waits for, in words."""
+    facts = facts_of(report)
+    waits = [f"order {_id_of(order)}" for order in facts.executor.in_flight or facts.portfolio.open_orders]
+    if facts.executor.unknown:
+        waits.append(f"{facts.executor.unknown} orders whose outcome the venue has not told yet")
+    return f"{report.state.value}; open: {', '.join(waits) if waits else 'nothing'}"
+
+
+def _id_of(order: Any) -> str:
+    return str(order.get("id", order)) if isinstance(order, dict) else str(order)

@@ -1,0 +1,208 @@
+"""What the operator sees of a run: tables on a terminal, a line now and then where there is none."""
+
+import time
+from typing import Protocol
+
+from rich.columns import Columns
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from actors.commands.facts import Facts, facts_of
+from actors.messages import PRICE_SCALE, Price, RunState, StatusReport
+from storage.amounts import shown
+
+REDRAW_SECONDS = 0.25
+LINE_SECONDS = 5.0
+NOT_KNOWN = "?"
+STYLES = {RunState.RUNNING: "green", RunState.FAILED: "bold red", RunState.STOPPED: "bold"}
+
+
+def say(sentence: str) -> None:
+    """As it is, on stdout."""
+    Console().print(sentence, highlight=False, markup=False, soft_wrap=True)
+
+
+class Screen(Protocol):
+    def show(self, report: StatusReport) -> None: ...
+    def say(self, sentence: str) -> None: ...
+    def close(self) -> None: ...
+
+
+class Progress:
+    """How far a run is and when it will be over, by the pace since the first look."""
+
+    def __init__(self) -> None:
+        self._first: tuple[float, int] | None = None
+
+    def words(self, facts: Facts) -> str:
+        market, now = facts.market, time.monotonic()
+        if self._first is None:
+            self._first = (now, market.bars)
+        bars = f"{market.bars:,} bars"
+        if not market.total:
+            return bars
+        passed, done = now - self._first[0], market.bars - self._first[1]
+        words = f"{market.bars:,} of {market.total:,} bars, {100 * market.bars // market.total} %"
+        if passed < 1 or not done:
+            return words
+        left = int(max(0, market.total - market.bars) * passed / done)
+        return f"{words}, {done / passed:,.0f} bars/s, {_duration(left)} left"
+
+
+def _duration(seconds: int) -> str:
+    hours, rest = divmod(seconds, 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+
+
+class Terminal:
+    """Redrawn by `show` alone, at most four times a second: no thread, hardly any CPU."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress, self._drawn_at = Progress(), 0.0
+        self._live = Live(console=console, auto_refresh=False, transient=False)
+        self._live.start()
+
+    def show(self, report: StatusReport) -> None:
+        now = time.monotonic()
+        if now - self._drawn_at >= REDRAW_SECONDS or report.state in {RunState.STOPPED, RunState.FAILED}:
+            self._drawn_at = now
+            self._live.update(picture(report, self._progress), refresh=True)
+
+    def say(self, sentence: str) -> None:
+        self._live.console.print(sentence, highlight=False)
+
+    def close(self) -> None:
+        self._live.stop()
+
+
+class Lines:
+    """For a pipe, a file, or --no-view: one line at each change of state and every few seconds."""
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._progress = console, Progress()
+        self._said_at, self._state = -LINE_SECONDS, ""
+
+    def show(self, report: StatusReport) -> None:
+        now = time.monotonic()
+        if now - self._said_at >= LINE_SECONDS or report.state != self._state:
+            self._said_at, self._state = now, report.state
+            self.say(line(report, self._progress))
+
+    def say(self, sentence: str) -> None:
+        self._console.print(sentence, highlight=False, soft_wrap=True, markup=False)
+
+    def close(self) -> None:
+        pass
+
+
+def screen(console: Console, wanted: bool) -> Screen:
+    return Terminal(console) if wanted and console.is_terminal else Lines(console)
+
+
+def line(report: StatusReport, progress: Progress) -> str:
+    facts = facts_of(report)
+    portfolio, positions = facts.portfolio, len(facts.positions.open)
+    return (
+        f"{report.state.value}: {progress.words(facts)}; equity {_money(facts, portfolio.equity_cost)}, "
+        f"{positions} position{'' if positions == 1 else 's'}, {portfolio.fills} fills, "
+        f"{len(facts.executor.in_flight)} in flight, log at {facts.wal.lsn}"
+    )
+
+
+def picture(report: StatusReport, progress: Progress) -> RenderableType:
+    facts = facts_of(report)
+    side_by_side = Columns([_prices(facts), _books(facts), _health(report)], padding=(0, 3))
+    parts: list[RenderableType] = [_headline(report, facts, progress), side_by_side]
+    if facts.positions.open:
+        parts.append(_positions(facts))
+    if facts.executor.in_flight:
+        parts.append(_in_flight(facts))
+    return Group(*parts)
+
+
+def _headline(report: StatusReport, facts: Facts, progress: Progress) -> RenderableType:
+    text = Text(f"PAPER, play money   {report.state.value}", style=STYLES.get(report.state, "yellow"))
+    text.append(f"   {facts.market.feed}\n{progress.words(facts)}   {report.sentence}", style="default")
+    return text
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left", no_wrap=True)
+    return table
+
+
+def _prices(facts: Facts) -> Table:
+    table = _table("Prices", "token", "price", "since start")
+    for token, price in sorted(facts.market.prices.items()):
+        first = facts.market.first_prices.get(token)
+        change = f"{100 * (price / first - 1):+.1f} %" if first else NOT_KNOWN
+        stale = "red" if token in facts.market.stale else ""
+        table.add_row(token, _price(facts, price), change, style=stale)
+    return table
+
+
+def _books(facts: Facts) -> Table:
+    portfolio, table = facts.portfolio, _table("Books", "", f"{facts.portfolio.quote or ''}")
+    unrealised = [position.unrealised for position in facts.positions.open]
+    known = None if None in unrealised else sum(amount for amount in unrealised if amount is not None)
+    rows = {
+        "free": portfolio.free, "reserved": portfolio.reserved, "in positions, at cost": portfolio.cost,
+        "equity, at cost": portfolio.equity_cost, "unrealised": known, "realised": portfolio.realised,
+        "fees": portfolio.fees,
+    }  # fmt: skip
+    for name, amount in rows.items():
+        table.add_row(name, _money(facts, amount))
+    refusals = sum(portfolio.refusals.values())
+    table.add_row("orders / fills / refusals", f"{portfolio.orders} / {portfolio.fills} / {refusals}")
+    return table
+
+
+def _health(report: StatusReport) -> Table:
+    table = _table(f"Actors, epoch {report.epoch}", "role", "process", "restarts")
+    for role in sorted({*report.pids, *report.restarts, *report.facts}):
+        pid, restarts = report.pids.get(role), report.restarts.get(role, 0)
+        style = "" if pid else "red"
+        table.add_row(role, str(pid or "down"), str(restarts), style="yellow" if restarts and pid else style)
+    return table
+
+
+def _positions(facts: Facts) -> Table:
+    table = _table("Positions", "token", "quantity", "cost", "entry", "last", "unrealised")
+    for position in facts.positions.open:
+        decimals = facts.market.token_decimals.get(position.token)
+        table.add_row(
+            position.token,
+            NOT_KNOWN if decimals is None else shown(position.quantity, decimals)[:14],
+            _money(facts, position.cost),
+            _price(facts, position.entry_price),
+            _price(facts, position.last_price),
+            _money(facts, position.unrealised),
+        )
+    return table
+
+
+def _in_flight(facts: Facts) -> Table:
+    table = _table(f"Orders in flight ({facts.executor.unknown} unknown)", "order", "")
+    for order in facts.executor.in_flight:
+        details = order if isinstance(order, dict) else {"id": str(order)}
+        rest = ", ".join(f"{name} {value}" for name, value in details.items() if name != "id")
+        table.add_row(str(details.get("id", "")), rest)
+    return table
+
+
+def _money(facts: Facts, units: int | None) -> str:
+    """To cents; the summary has every digit."""
+    if units is None:
+        return NOT_KNOWN
+    cents = round(units / 10**facts.portfolio.quote_decimals, 2)
+    return f"{cents + 0.0:,.2f}"  # Not "-0.00".
+
+
+def _price(facts: Facts, price: Price | None) -> str:
+    if price is None:
+        return NOT_KNOWN
+    return f"{price / PRICE_SCALE / 10**facts.portfolio.quote_decimals:,.6g}"

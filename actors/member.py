@@ -1,0 +1,164 @@
+"""What all our actors share: who I am, who the others are, my books, and questions asked until answered."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from actors.base import Actor, Address
+from actors.messages import Begin, Committed, Directory, Fatal, Ping, Pong, Ready, Role, Subscribe
+from storage import logs
+from storage.config import Run, Settings
+from storage.layout import logs_path
+from storage.replica import Replica, fits, told
+
+WAL, SUPERVISOR = Role("wal"), Role("supervisor")
+STRATEGIST = "strategist:"
+REPEAT_SECONDS = 1.0
+
+
+def strategies(roles: Iterable[Role]) -> tuple[str, ...]:
+    """The names of the strategies that trade."""
+    return tuple(sorted(role.removeprefix(STRATEGIST) for role in roles if role.startswith(STRATEGIST)))
+
+
+class Repeat(Struct, frozen=True):
+    """Time to ask again."""
+
+
+class Member(Actor):
+    """Subclasses override `hear`, with one `match`; `begun` is called once the books are complete.
+
+    `follows_log` says whether the actor keeps books.  Nothing but the log survives its death.
+    """
+
+    follows_log = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.role = Role("")
+        self.settings, self.run = Settings(), Run()
+        self.epoch = 0
+        self.peers: dict[Role, Address] = {}
+        self.replica = Replica()
+        self.complete = False
+        self._unanswered: dict[str, tuple[Role, Struct]] = {}
+        self._repeating = False
+        self._early: list[tuple[Any, Address]] = []
+
+    # -- to override ----------------------------------------------------------------------------------
+    def hear(self, message: Any, sender: Address) -> None:
+        raise NotImplementedError
+
+    def opened(self) -> None:
+        """The settings are known; nothing else is."""
+
+    def begun(self) -> None:
+        """The books hold everything that was durable when we asked."""
+
+    def news(self, message: Committed) -> None:
+        """Records that have just been added to the books."""
+
+    def met(self, role: Role) -> None:
+        """A peer lives at a new address: what it was told before, its predecessor was told."""
+
+    def facts(self) -> dict[str, Any]:
+        """What there is to see of me: JSON, cheap to make."""
+        return {"lsn": self.replica.lsn}
+
+    # -- to call --------------------------------------------------------------------------------------
+    def send_to(self, role: Role, message: Struct) -> None:
+        """At most once: for what is repeated anyway, or may be lost."""
+        if role in self.peers:
+            self.tell(self.peers[role], message)
+
+    def ask(self, key: str, role: Role, message: Struct) -> None:
+        """Tell, and tell again until `answered(key)`; whoever hears it twice does it once."""
+        self._unanswered[key] = (role, message)
+        self.send_to(role, message)
+        self._repeat_later()
+
+    def answered(self, key: str) -> bool:
+        """Whether this was still asked."""
+        return self._unanswered.pop(key, None) is not None
+
+    def asking(self, key: str) -> bool:
+        return key in self._unanswered
+
+    def fail(self, sentence: str) -> None:
+        """End, and tell the operator: no restart can help."""
+        self.send_to(SUPERVISOR, Fatal(self.role, sentence))
+        self.stop()
+
+    # -- what everybody hears -------------------------------------------------------------------------
+    def receive(self, message: Any, sender: Address) -> None:
+        if not self.role and not isinstance(message, Begin):
+            self._early.append((message, sender))  # Peers may hear of me before I know who I am.
+            return
+        match message:
+            case Begin():
+                self._begin(message)
+            case Directory():
+                self._meet(message)
+            case Ping(number):
+                self.tell(sender, Pong(self.role, number, {**self.facts(), "pid": os.getpid()}))
+            case Committed():
+                self._told(message)
+            case Repeat():
+                self._repeat()
+            case _:
+                self.hear(message, sender)
+
+    def _begin(self, begin: Begin) -> None:
+        self.role = begin.role
+        self.settings = msgspec.convert(begin.settings, Settings, from_attributes=True)
+        self.run = msgspec.convert(begin.run, Run, from_attributes=True)
+        logs.start(logs_path(Path(self.run.data_dir)), self.role, libraries=False)
+        self.opened()
+        early, self._early = self._early, []
+        for message, sender in early:
+            self.receive(message, sender)
+
+    def _meet(self, directory: Directory) -> None:
+        if directory.epoch <= self.epoch:
+            return
+        before, self.epoch, self.peers = self.peers, directory.epoch, directory.actors
+        changed = [role for role, address in self.peers.items() if before.get(role) != address]
+        if self.follows_log and WAL in changed:
+            self._subscribe()
+        for role, message in list(self._unanswered.values()):
+            if role in changed:
+                self.send_to(role, message)
+        for role in changed:
+            self.met(role)
+
+    def _subscribe(self) -> None:
+        self.send_to(WAL, Subscribe(self.role, self.replica.lsn))
+
+    def _told(self, message: Committed) -> None:
+        if not fits(self.replica, message):
+            self._subscribe()
+            return
+        known = self.replica.lsn
+        self.replica = told(self.replica, message)
+        if self.complete and self.replica.lsn > known:
+            self.news(message)
+        if not message.replay and not self.complete:
+            self.complete = True
+            self.begun()
+            self.send_to(SUPERVISOR, Ready(self.role, self.replica.lsn))
+
+    def _repeat_later(self) -> None:
+        if not self._repeating:
+            self._repeating = True
+            self.wake(REPEAT_SECONDS, Repeat())
+
+    def _repeat(self) -> None:
+        self._repeating = False
+        for role, message in list(self._unanswered.values()):
+            self.send_to(role, message)
+        if self._unanswered:
+            self._repeat_later()

@@ -1,0 +1,244 @@
+"""The Portfolio decides: it alone turns a wish into an order, and sets the money aside before anybody acts."""
+
+from typing import Any, assert_never
+
+from loguru import logger
+from msgspec import Struct
+
+from actors.base import Address, ChildExited, Poisoned
+from actors.member import WAL, Member, strategies
+from actors.messages import (
+    AlreadyClosing,
+    Append,
+    Approved,
+    Balances,
+    Close,
+    Committed,
+    Deposited,
+    Drain,
+    Drained,
+    Durable,
+    Execute,
+    Executing,
+    Id,
+    Offered,
+    Order,
+    Propose,
+    Refusal,
+    Refused,
+    Role,
+    SaveState,
+    TickClosed,
+    TickDone,
+)
+from storage.trades import local, opening
+from strategies import limits
+
+EXECUTOR, MARKET = Role("executor"), Role("market")
+
+Wish = Propose | Close
+Answer = Approved | Refused | AlreadyClosing
+
+
+class Wished(Struct, frozen=True):
+    wish: Wish
+    sender: Address
+
+
+class Portfolio(Member):
+    """Wishes of a tick are decided when the tick is closed, in the order of their ids, closes first.
+
+    One decision at a time: the next is made on books that hold the last.
+    """
+
+    def opened(self) -> None:
+        self.terms: limits.Terms | None = None
+        self.wished: dict[Id, Wished] = {}
+        self.queue: list[Id] = []  # To be decided now.
+        self.deciding: tuple[Order, Wished] | None = None
+        self.answers: dict[Id, tuple[Wish, Answer]] = {}
+        self.closing: TickClosed | None = None
+        self.closed_ns = 0
+        self.draining = False
+        self.refusals: dict[str, int] = {}
+
+    def begun(self) -> None:
+        for live in self.replica.books.live.values():
+            if not live.attempts:
+                self._execute(live.order)
+
+    def news(self, message: Committed) -> None:
+        self._go_on()
+
+    def hear(
+        self,
+        message: (
+            Propose | Close | TickClosed | Durable | Refused | Executing | Balances | Offered | Drain
+            | SaveState | ChildExited | Poisoned
+        ),
+        sender: Address,
+    ) -> None:  # fmt: skip
+        match message:
+            case Propose() | Close():
+                self.wish(message, sender)
+            case TickClosed():
+                self._close_tick(message)
+            case Durable(id, _):
+                self._durable(id)
+            case Refused(id, reason):
+                raise RuntimeError(f"the log refuses {id}: {reason}")
+            case Executing(id, _):
+                self.answered(f"execute {id}")
+                self._go_on()
+            case Balances(amounts):
+                self._deposit(amounts)
+            case Offered(instruments, _):
+                tokens = frozenset(instrument.token for instrument in instruments)
+                self.terms = limits.terms_of(self.settings, tokens, strategies(self.peers))
+                self._go_on()
+            case Drain():
+                self.draining = True
+                self.tell(sender, Drained(self.role))
+            case SaveState() | ChildExited() | Poisoned():
+                logger.debug("the portfolio hears of {}", message)
+            case _:
+                assert_never(message)
+
+    # -- wishes ---------------------------------------------------------------------------------------
+    def wish(self, wish: Wish, sender: Address) -> None:
+        """The same id has the same answer, the same id with other content is refused."""
+        if earlier := self.answers.get(wish.id):
+            same = earlier[0] == wish
+            self.tell(sender, earlier[1] if same else Refused(wish.id, Refusal.ID_TAKEN))
+            return
+        if order := self._order(wish.id):
+            same = order.token == wish.token and order.at_ns == wish.at_ns
+            self.tell(sender, Approved(wish.id, order) if same else Refused(wish.id, Refusal.ID_TAKEN))
+            return
+        self.wished[wish.id] = Wished(wish, sender)
+        if limits.at_once(wish) and wish.id not in self.queue:
+            self.queue.append(wish.id)
+        self._go_on()
+
+    def _order(self, id: Id) -> Order | None:
+        books = self.replica.books
+        found = books.live.get(id) or books.ended.get(id)
+        return found.order if found else None
+
+    def _close_tick(self, tick: TickClosed) -> None:
+        if tick.at_ns < self.closed_ns:
+            self.send_to(MARKET, TickDone(tick.at_ns, self.replica.lsn))
+            return
+        self.closing = tick
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Whatever can be done now, is."""
+        if not self.complete or self.terms is None or self.deciding:
+            return
+        if self.closing and self._heard_all(self.closing):
+            self._enqueue(self.closing)
+        while self.queue and not self.deciding:
+            self._decide(self.queue.pop(0))
+        self._finish_tick()
+
+    def _heard_all(self, tick: TickClosed) -> bool:
+        """What the log says of this tick, and every wish for it, must be here first."""
+        known = {*self.wished, *self.answers}
+        return self.replica.lsn >= tick.lsn and all(id in known or self._order(id) for id in tick.wishes)
+
+    def _enqueue(self, tick: TickClosed) -> None:
+        here = [self.wished[id].wish for id in tick.wishes if id in self.wished and id not in self.queue]
+        self.queue += [
+            wish.id for wish in sorted(here, key=lambda wish: (isinstance(wish, Propose), wish.id))
+        ]
+        self.closed_ns = max(self.closed_ns, tick.at_ns)
+        for id, wished in list(self.wished.items()):
+            if wished.wish.at_ns < tick.at_ns and id not in self.queue:
+                self._answer(wished, Refused(id, Refusal.STALE))
+
+    def _decide(self, id: Id) -> None:
+        wished = self.wished[id]
+        verdict = self._verdict(wished.wish)
+        if isinstance(verdict, Order):
+            self.deciding = (verdict, wished)
+            append = opening(verdict)
+            self.ask(append.id, WAL, append)
+        elif isinstance(verdict, AlreadyClosing):
+            self._answer(wished, verdict)
+        else:
+            self._answer(wished, Refused(id, verdict))
+
+    def _verdict(self, wish: Wish) -> limits.Verdict:
+        assert self.terms is not None
+        if isinstance(wish, Close):
+            return limits.sell(self.replica.books, wish, self.terms)
+        if self.draining:
+            return Refusal.DRAINING
+        return limits.buy(self.replica.books, wish, self.terms)
+
+    def _durable(self, id: Id) -> None:
+        """T1 is on disk, and in our books: now it is an order."""
+        self.answered(id)
+        if self.deciding and opening(self.deciding[0]).id == id:
+            order, wished = self.deciding
+            self.deciding = None
+            self._execute(order)
+            self._answer(wished, Approved(order.id, order))
+        self._go_on()
+
+    def _execute(self, order: Order) -> None:
+        self.ask(f"execute {order.id}", EXECUTOR, Execute(order))
+
+    def _answer(self, wished: Wished, answer: Answer) -> None:
+        self.wished.pop(answer.id, None)
+        self.answers[answer.id] = (wished.wish, answer)
+        while len(self.answers) > 1_000:
+            self.answers.pop(next(iter(self.answers)))
+        if isinstance(answer, Refused):
+            self.refusals[answer.reason] = self.refusals.get(answer.reason, 0) + 1
+            logger.info("refuses {}: {}", answer.id, answer.reason)
+        self.tell(wished.sender, answer)
+
+    def _finish_tick(self) -> None:
+        tick = self.closing
+        if tick is None or self.deciding or self.queue or not self._heard_all(tick):
+            return
+        if any(self.asking(f"execute {live}") for live in self.replica.books.live):
+            return
+        self.closing = None
+        self.send_to(MARKET, TickDone(tick.at_ns, self.replica.lsn))
+
+    # -- money that comes in ----------------------------------------------------------------------------
+    def _deposit(self, amounts: dict[Any, Any]) -> None:
+        """The first balances that the venue reports are what was deposited (settle-from-chain)."""
+        if not self.complete or self.replica.books.ledger.accounts:
+            return
+        records = tuple(
+            local(f"deposit:genesis:{asset}", Deposited(asset, amount), 0)
+            for asset, amount in sorted(amounts.items())
+            if amount > 0
+        )
+        self.ask("deposit:genesis", WAL, Append(Id("deposit:genesis"), records))
+
+    def facts(self) -> dict[str, Any]:
+        books = self.replica.books
+        if self.terms is None:
+            return {"lsn": self.replica.lsn}
+        account = books.ledger.account(self.terms.quote)
+        return {
+            "lsn": self.replica.lsn,
+            "quote": self.terms.quote,
+            "quote_decimals": self.settings.paper.quote_decimals,
+            "free": account.free,
+            "reserved": account.reserved,
+            "cost": account.cost,
+            "realised": account.realised,
+            "fees": account.fees,
+            "equity_cost": account.free + account.reserved + account.cost,
+            "refusals": self.refusals,
+            "orders": books.counts.get("orders", 0),
+            "fills": books.counts.get("landed", 0),
+            "open_orders": list(books.live),
+            "open_positions": len(books.positions),
+        }

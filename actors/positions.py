@@ -1,0 +1,236 @@
+"""Positions watches what is held, and says when it must go: stop, take profit, trailing stop, time."""
+
+from typing import Any, assert_never
+
+import msgspec
+from loguru import logger
+from msgspec.structs import replace
+
+from actors.base import Address, ChildExited, Poisoned
+from actors.member import WAL, Member
+from actors.messages import (
+    AlreadyClosing,
+    Append,
+    Approved,
+    Asset,
+    Bar,
+    Close,
+    CloseReason,
+    Committed,
+    Dead,
+    Drain,
+    Drained,
+    Durable,
+    Follow,
+    Handled,
+    Id,
+    Offered,
+    Price,
+    Refused,
+    Reverted,
+    Role,
+    RolledBack,
+    SaveState,
+    StateSaved,
+    Ticks,
+)
+from chains.pool import value_of
+from storage.trades import local
+from strategies.exits import Watch, after_bar, watch_of
+
+PORTFOLIO, MARKET = Role("portfolio"), Role("market")
+SAVE_EVERY = 5_000  # Ticks.
+_watches = msgspec.json.Decoder(dict[Asset, Watch])
+
+
+class Positions(Member):
+    """Stops at the first tick at which something must be sold, and goes on when that is decided."""
+
+    def opened(self) -> None:
+        self.instruments: dict[Asset, Any] = {}
+        self.watches: dict[Asset, Watch] = {}
+        self.prices: dict[Asset, Price] = {}
+        self.wishes: dict[Id, Close] = {}
+        self.asked_by: dict[Id, Address] = {}  # Closes that somebody else asked for through us.
+        self.stash: Ticks | None = None
+        self.seen_ns = 0
+        self.since_save = 0
+        self.follows = False
+
+    def begun(self) -> None:
+        self._follow()
+
+    def news(self, message: Committed) -> None:
+        for record in message.records:
+            if isinstance(record.body, Dead | Reverted | RolledBack):
+                self._sell_failed(record.body.order)
+        self._watch_what_is_held()
+        self._go_on()
+
+    def hear(
+        self,
+        message: (
+            Offered | Ticks | Approved | Refused | AlreadyClosing | Close | Durable | Drain | SaveState
+            | ChildExited | Poisoned
+        ),
+        sender: Address,
+    ) -> None:  # fmt: skip
+        match message:
+            case Offered(instruments, _):
+                self.instruments = {instrument.token: instrument for instrument in instruments}
+                if self.follows:
+                    self._ask_for_ticks()
+                self._follow()
+            case Ticks():
+                self.stash = message
+                self._go_on()
+            case Approved() | Refused() | AlreadyClosing():
+                self._decided(message)
+            case Close():
+                self._relay(message, sender)
+            case Durable(id, _):
+                self.answered(id)
+            case Drain(close):
+                if close:
+                    self._close_all()
+                self.tell(sender, Drained(self.role))
+            case SaveState():
+                self._save()
+            case ChildExited() | Poisoned():
+                logger.debug("positions hears of {}", message)
+            case _:
+                assert_never(message)
+
+    # -- start ------------------------------------------------------------------------------------------
+    def _follow(self) -> None:
+        if not self.complete or not self.instruments or self.follows:
+            return
+        self.follows = True
+        saved = self.replica.books.saved.get(self.role)
+        self.watches = _watches.decode(saved.state) if saved else {}
+        self._watch_what_is_held()
+        self._ask_for_ticks()
+
+    def _ask_for_ticks(self) -> None:
+        seen = [watch.last_tick_ns for watch in self.watches.values()]
+        self.send_to(MARKET, Follow(self.role, min(seen) if seen else None))
+
+    def _watch_what_is_held(self) -> None:
+        """One watch for each position in the books; its high is remembered, its size is the books'."""
+        if not self.instruments:
+            return
+        held = {}
+        for token, position in self.replica.books.positions.items():
+            watch = self.watches.get(token)
+            if watch is None or watch.position != position.id:
+                decimals = self.instruments[token].token_decimals
+                watch = watch_of(
+                    token, position.id, position.cost, position.quantity, decimals, position.opened_at_ns
+                )
+            held[token] = replace(watch, quantity=position.quantity)
+        self.watches = held
+        self.wishes = {id: wish for id, wish in self.wishes.items() if wish.token in held}
+        for key in [key for key in self.pending() if key not in self.wishes and key not in self.asked_by]:
+            self.answered(key)
+
+    # -- ticks ------------------------------------------------------------------------------------------
+    def pending(self) -> list[str]:
+        return [key for key, (role, _) in self._unanswered.items() if role == PORTFOLIO]
+
+    def _go_on(self) -> None:
+        if self.follows and self.stash is not None and self.stash.lsn <= self.replica.lsn:
+            ticks, self.stash = self.stash, None
+            self._take_ticks(ticks)
+
+    def _take_ticks(self, message: Ticks) -> None:
+        through = message.ticks[-1].at_ns
+        if self.wishes:
+            through = min(wish.at_ns for wish in self.wishes.values())
+        for tick in message.ticks:
+            if tick.at_ns > through:
+                break
+            bars = {bar.token: bar for bar in tick.bars}
+            self.prices.update({token: bar.close for token, bar in bars.items()})
+            wishes = self._after_tick(bars, tick.at_ns)
+            if wishes and tick.at_ns >= message.act_from_ns:
+                for wish in wishes:
+                    self.wishes[wish.id] = wish
+                    self.ask(wish.id, PORTFOLIO, wish)
+                through = tick.at_ns
+                break
+        self.seen_ns = max(self.seen_ns, through)
+        self.since_save += len(message.ticks)
+        if self.since_save >= SAVE_EVERY and not self.wishes:
+            self._save()
+        ids = tuple(id for id, wish in self.wishes.items() if wish.at_ns == through)
+        self.send_to(MARKET, Handled(self.role, through, ids, self.replica.lsn))
+
+    def _after_tick(self, bars: dict[Asset, Bar], at_ns: int) -> list[Close]:
+        wishes = []
+        for token, watch in sorted(self.watches.items()):
+            if token not in bars:
+                continue
+            claimed = token in self.replica.books.claims
+            after, reason, portion = after_bar(watch, bars[token], at_ns, self.settings.exits)
+            if claimed:  # What is being sold is not sold again; its high still counts.
+                after, reason = replace(after, taken_profit=watch.taken_profit), None
+            self.watches[token] = after
+            if reason is not None:
+                id = Id(f"{watch.position}/{reason.value}/{at_ns}")
+                wishes.append(Close(id, token, at_ns, reason, portion))
+        return wishes
+
+    def _decided(self, answer: Approved | Refused | AlreadyClosing) -> None:
+        self.answered(answer.id)
+        wish = self.wishes.pop(answer.id, None)
+        if wish and wish.reason is CloseReason.TAKE_PROFIT and not isinstance(answer, Approved):
+            self._take_profit_again(wish.token)
+        if asker := self.asked_by.pop(answer.id, None):
+            self.tell(asker, answer)
+
+    def _sell_failed(self, order: Id) -> None:
+        ended = self.replica.books.ended.get(order)
+        if ended and ended.order.reason == CloseReason.TAKE_PROFIT:
+            self._take_profit_again(ended.order.token)
+
+    def _take_profit_again(self, token: Asset) -> None:
+        if token in self.watches:
+            self.watches[token] = replace(self.watches[token], taken_profit=False)
+
+    # -- closes from elsewhere --------------------------------------------------------------------------
+    def _relay(self, wish: Close, sender: Address) -> None:
+        """All closes go the same way; the second hears of the first."""
+        holder = self.replica.books.claims.get(wish.token)
+        if holder is not None and holder != wish.id:
+            self.tell(sender, AlreadyClosing(wish.id, holder))
+            return
+        self.asked_by[wish.id] = sender
+        self.ask(wish.id, PORTFOLIO, wish)
+
+    def _close_all(self) -> None:
+        for token, watch in self.watches.items():
+            at_ns = self.replica.books.last_order_ns if not self.seen_ns else self.seen_ns
+            id = Id(f"{watch.position}/{CloseReason.SHUTDOWN.value}/{at_ns}")
+            self.ask(id, PORTFOLIO, Close(id, token, at_ns, CloseReason.SHUTDOWN))
+
+    def _save(self) -> None:
+        self.since_save = 0
+        state = StateSaved(self.role, self.seen_ns, msgspec.json.encode(self.watches).decode())
+        id = Id(f"{self.role}/saved/{self.seen_ns}/{self.replica.lsn}")
+        self.ask(id, WAL, Append(id, (local(id, state, self.seen_ns),)))
+
+    def facts(self) -> dict[str, Any]:
+        return {"lsn": self.replica.lsn, "open": [self._shown(token) for token in self.watches]}
+
+    def _shown(self, token: Asset) -> dict[str, Any]:
+        position, watch = self.replica.books.positions[token], self.watches[token]
+        price = self.prices.get(token)
+        value = None if price is None else value_of(position.quantity, price, self.instruments[token])
+        return {
+            "token": token,
+            "quantity": position.quantity,
+            "cost": position.cost,
+            "entry_price": watch.entry_price,
+            "last_price": price,
+            "unrealised": None if value is None else value - position.cost,
+        }

@@ -1,0 +1,137 @@
+"""What holds the processes of one actor system together: a private folder, a lock, a common death."""
+
+import ctypes
+import errno
+import fcntl
+import os
+import select
+import signal
+import socket
+import stat
+import time
+from contextlib import suppress
+
+LONGEST_PATH = 107  # sun_path has 108 bytes, one of them zero.
+LONGEST_NAME = 30  # Of a socket: a process, a dash, nanoseconds.
+BACKLOG = 4096
+ADMIN, LOCK = "admin", "admin.lock"
+_PR_SET_PDEATHSIG = 1
+
+
+def checked_run_dir(run_dir: str) -> str:
+    """Make the folder if need be; raises if it is not ours alone, or too long for the path of a socket."""
+    path = os.path.abspath(run_dir)
+    room = LONGEST_PATH - 1 - LONGEST_NAME
+    if len(os.fsencode(path)) > room:
+        raise ValueError(
+            f"run folder {path} is too long for a Unix socket: choose one of at most {room} bytes."
+        )
+    with suppress(FileExistsError):
+        os.makedirs(path, mode=0o700)
+    found = os.lstat(path)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise PermissionError(f"run folder {path} must be a folder of this user's with mode 0700: chmod it.")
+    return path
+
+
+def short_run_dir(name: str) -> str:
+    """A private folder that is short enough whatever the data folder is called."""
+    runtime = f"/run/user/{os.geteuid()}"
+    parent = runtime if os.path.isdir(runtime) else "/tmp"  # noqa: S108  0700, and its owner is checked.
+    return checked_run_dir(os.path.join(parent, f"holdfast-{os.geteuid()}-{name}"))
+
+
+def admin_pid(run_dir: str) -> int | None:
+    """The admin that runs there, if one does: it holds the lock for as long as it lives."""
+    try:
+        lock = os.open(os.path.join(run_dir, LOCK), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int(os.read(lock, 32) or b"0")
+    else:
+        return None
+    finally:
+        os.close(lock)
+
+
+def take_lock(run_dir: str) -> int:
+    """One admin per folder: raises RuntimeError if there is one."""
+    lock = os.open(os.path.join(run_dir, LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise RuntimeError(f"an actor system already runs in {run_dir}: stop it, or attach to it.") from None
+    return lock
+
+
+def sign_lock(lock: int) -> None:
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, str(os.getpid()).encode(), 0)
+
+
+def sweep(run_dir: str) -> None:
+    """Remove the sockets of the dead; only who holds the lock may."""
+    for entry in os.scandir(run_dir):
+        with suppress(FileNotFoundError):  # Its owner was faster.
+            if stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode) and not _is_heard(entry.path):
+                os.unlink(entry.path)
+
+
+def _is_heard(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        return probe.connect_ex(path) in {0, errno.EAGAIN}
+
+
+def sweep_if_over(run_dir: str) -> None:
+    """Remove what a system that is no more has left behind."""
+    with suppress(RuntimeError):
+        lock = take_lock(run_dir)
+        sweep(run_dir)
+        os.close(lock)
+
+
+def remove(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def new_name() -> str:
+    """Of a socket; never given twice, for neither processes nor this clock repeat themselves together."""
+    return f"{os.getpid()}-{time.monotonic_ns():x}"
+
+
+def listen(path: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+def die_with(parent: int) -> None:
+    """From now on the kernel kills this process when `parent` dies; and now, if it is dead already."""
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def end(pid: int, seconds: float) -> None:
+    """Wait until a process is gone; after `seconds` kill it, and with it all its descendants."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        if not select.select([handle], [], [], seconds)[0]:
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+            select.select([handle], [], [], seconds)
+    finally:
+        os.close(handle)
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)

@@ -1,0 +1,174 @@
+"""The Strategist runs one strategy: ticks in, wishes out.  What it holds is told by the log."""
+
+from typing import Any, assert_never
+
+from loguru import logger
+
+from actors.base import Address, ChildExited, Poisoned
+from actors.member import STRATEGIST, WAL, Member
+from actors.messages import (
+    AlreadyClosing,
+    Append,
+    Approved,
+    Asset,
+    Close,
+    Committed,
+    Drain,
+    Drained,
+    Durable,
+    Follow,
+    Handled,
+    Id,
+    Offered,
+    PositionClosed,
+    Propose,
+    Refused,
+    Role,
+    SaveState,
+    StateSaved,
+    Tick,
+    Ticks,
+)
+from storage.trades import local
+from strategies.trader import NAME, Saved, Trader, decoded, encoded
+
+PORTFOLIO, MARKET = Role("portfolio"), Role("market")
+SAVE_EVERY = 5_000  # Ticks.
+
+
+class Strategist(Member):
+    """It may read ahead of what is decided, and goes back when something happens in between.
+
+    Whatever changes it beside the ticks (a refusal, a position that an exit rule sold) is saved, durably,
+    before it goes on: a successor that reads the same ticks from there is the same strategist.
+    """
+
+    def opened(self) -> None:
+        self.trader = Trader(self.settings.momentum)
+        self.before = self.trader.saved()  # Where to go back to.
+        self.batch: tuple[Tick, ...] = ()  # What was read since.
+        self.wishes: dict[Id, Propose | Close] = {}
+        self.told: list[tuple[Asset, bool]] = []
+        self.stash: Ticks | None = None
+        self.saving: Id | None = None
+        self.saved_ns = 0
+        self.ticks = 0
+        self.follows = False
+
+    def begun(self) -> None:
+        if found := self.replica.books.saved.get(self.role):
+            self.trader.restore(decoded(found.state))
+            self.before = self.trader.saved()
+        self.saved_ns = self.trader.through_ns
+        self.follows = True
+        self._ask_for_ticks()
+
+    def _ask_for_ticks(self) -> None:
+        self.send_to(MARKET, Follow(self.role, self.before.through_ns))
+
+    def news(self, message: Committed) -> None:
+        for record in message.records:
+            if isinstance(record.body, PositionClosed):
+                ended = self.replica.books.ended[record.body.order]
+                if ended.order.strategy == self.role.removeprefix(STRATEGIST):
+                    self.told.append((ended.order.token, False))
+        self._go_on()
+
+    def hear(
+        self,
+        message: (
+            Offered | Ticks | Approved | Refused | AlreadyClosing | Durable | Drain | SaveState | ChildExited
+            | Poisoned
+        ),
+        sender: Address,
+    ) -> None:  # fmt: skip
+        match message:
+            case Ticks():
+                self.stash = message
+                self._go_on()
+            case Approved() | Refused() | AlreadyClosing():
+                self._decided(message)
+            case Durable(id, _):
+                self.answered(id)
+                if id == self.saving:
+                    self.saving = None
+                    self._go_on()
+            case Drain():
+                self.tell(sender, Drained(self.role))
+            case SaveState():
+                self._save()
+            case Offered():
+                if self.follows:
+                    self._ask_for_ticks()
+            case ChildExited() | Poisoned():
+                logger.debug("the strategist hears of {}", type(message).__name__)
+            case _:
+                assert_never(message)
+
+    def _decided(self, answer: Approved | Refused | AlreadyClosing) -> None:
+        self.answered(answer.id)
+        wish = self.wishes.pop(answer.id, None)
+        if isinstance(wish, Propose) and isinstance(answer, Refused):
+            self.told.append((wish.token, False))
+        self._go_on()
+
+    # -- ticks ------------------------------------------------------------------------------------------
+    def _go_on(self) -> None:
+        if not self.follows or self.stash is None or self.stash.lsn > self.replica.lsn or self.saving:
+            return
+        first = self.stash.ticks[0].at_ns
+        if any(wish.at_ns < first for wish in self.wishes.values()):
+            return  # Decided, but we have not heard how.
+        self._go_back(first - 1)
+        if self.told:
+            for token, held in self.told:
+                self.trader.held(token, held)
+            self.told = []
+            self.before = self.trader.saved()
+            self._save()
+            return
+        if self.before.through_ns - self.saved_ns > 0 and self.ticks >= SAVE_EVERY and not self.wishes:
+            self._save()
+            return
+        ticks, self.stash = self.stash, None
+        self._take_ticks(ticks)
+
+    def _go_back(self, through_ns: int) -> None:
+        """Forget what was read past this moment, wishes too: it is read again, and may come out otherwise."""
+        if self.trader.through_ns > through_ns:
+            self.trader.restore(self.before)
+            for tick in self.batch:
+                if tick.at_ns <= through_ns:
+                    self.trader.after(tick)
+        for id in [id for id, wish in self.wishes.items() if wish.at_ns > through_ns]:
+            del self.wishes[id]
+            self.answered(id)
+        self.before, self.batch = self.trader.saved(), ()
+
+    def _take_ticks(self, message: Ticks) -> None:
+        through, read = message.ticks[-1].at_ns, []
+        for tick in message.ticks:
+            read.append(tick)
+            wishes = self.trader.after(tick)
+            if wishes and tick.at_ns >= message.act_from_ns:
+                for wish in wishes:
+                    self.wishes[wish.id] = wish
+                    self.ask(wish.id, PORTFOLIO, wish)
+                through = tick.at_ns
+                break
+        self.batch = tuple(read)
+        self.ticks += len(read)
+        ids = tuple(id for id, wish in self.wishes.items() if wish.at_ns == through)
+        self.send_to(MARKET, Handled(self.role, through, ids, self.replica.lsn))
+
+    def _save(self) -> None:
+        """The state of a moment at which nothing was open."""
+        saved: Saved = self.before
+        self.ticks, self.saved_ns = 0, saved.through_ns
+        id = Id(f"{self.role}/saved/{saved.through_ns}/{self.replica.lsn}")
+        state = StateSaved(self.role, saved.through_ns, encoded(saved))
+        self.saving = id
+        self.ask(id, WAL, Append(id, (local(id, state, saved.through_ns),)))
+
+    def facts(self) -> dict[str, Any]:
+        return {"lsn": self.replica.lsn, "strategy": NAME, "through_ns": self.trader.through_ns}

@@ -1,0 +1,219 @@
+"""The Supervisor starts everybody, tells each who the others are, and replaces whoever dies."""
+
+from typing import Any, assert_never
+
+import msgspec
+from loguru import logger
+from msgspec import Struct
+
+from actors.base import Actor, Address, ChildExited, Poisoned
+from actors.messages import (
+    Begin,
+    Directory,
+    Drain,
+    Drained,
+    Fatal,
+    FeedEnded,
+    GetStatus,
+    Ping,
+    Pong,
+    Ready,
+    Role,
+    RunState,
+    SaveState,
+    Start,
+    StatusReport,
+    Stop,
+)
+from actors.system import CAST
+from storage.config import Run
+from storage.supervision import Restarts, allowed
+
+PING_SECONDS = 0.25
+SILENT_PINGS = 120  # Half a minute without an answer: it hangs.
+SETTLE_PINGS = 8  # After the last saved state, for it to become durable and recorded.
+
+
+class Beat(Struct, frozen=True):
+    """Time to look after everybody."""
+
+
+class Revive(Struct, frozen=True):
+    role: Role
+
+
+class Supervisor(Actor):
+    """The run state machine: starting, running (or waiting for a successor), draining, stopped or failed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.me = Role("supervisor")
+        self.state, self.sentence = RunState.STARTING, "starting"
+        self.start: Start | None = None
+        self.run = Run()
+        self.epoch = 0
+        self.actors: dict[Role, Address] = {}
+        self.ready: set[Role] = set()
+        self.restarts = Restarts()
+        self.pongs: dict[Role, int] = {}
+        self.seen: dict[Role, dict[str, Any]] = {}
+        self.number = 0
+        self.stopping: Stop | None = None
+        self.stop_at = 0
+        self.settled_at: int | None = None
+
+    def receive(
+        self,
+        message: (
+            Start | Stop | GetStatus | Ready | Pong | ChildExited | Fatal | FeedEnded | Drained | Beat | Revive
+            | Poisoned
+        ),
+        sender: Address,
+    ) -> None:  # fmt: skip
+        match message:
+            case Start():
+                self._start(message)
+            case Stop():
+                self._stop(message)
+            case GetStatus(id):
+                self.tell(sender, self.report(id))
+            case Ready(role, lsn):
+                self.ready.add(role)
+                logger.info("{} is ready at record {}", role, lsn)
+                self._look()
+            case Pong(role, number, facts):
+                if self.actors.get(role) == sender:
+                    self.pongs[role], self.seen[role] = number, {**facts}
+            case ChildExited(child):
+                self._lost(child)
+            case Fatal(role, sentence):
+                logger.error("{}: {}", role, sentence)
+                self._end(RunState.FAILED, sentence)
+            case FeedEnded(_, bars):
+                logger.info("the recording has ended after {} ticks", bars)
+                if self.run.until_end:
+                    self._stop(Stop(self.start.id if self.start else message.at_ns, False))  # type: ignore[arg-type]
+            case Beat():
+                self._beat()
+            case Revive(role):
+                self._spawn(role)
+                self._tell_everybody()
+            case Drained() | Poisoned():
+                logger.debug("the supervisor hears of {}", message)
+            case _:
+                assert_never(message)
+
+    # -- the conversation with the launcher --------------------------------------------------------------
+    def report(self, id: Any) -> StatusReport:
+        return StatusReport(
+            id, self.state, self.sentence, self.epoch, dict(self.restarts.counts), dict(self.seen),
+            {role: int(facts.get("pid", 0)) for role, facts in self.seen.items()},
+        )  # fmt: skip
+
+    def _start(self, start: Start) -> None:
+        """Once; a repeated start changes nothing."""
+        if self.start is not None:
+            return
+        self.start = start
+        self.run = msgspec.convert(start.run, Run, from_attributes=True)
+        for role in CAST:
+            self._spawn(role)
+        self._tell_everybody()
+        self.wake(PING_SECONDS, Beat())
+
+    def _stop(self, stop: Stop) -> None:
+        if self.stopping is not None or self.start is None:
+            return
+        self.stopping = stop
+        self.stop_at = self.number
+        self.state, self.sentence = RunState.DRAINING, "finishes what is under way"
+        for role in ("portfolio", "positions"):
+            self._send(Role(role), Drain(stop.close_positions))
+        if not stop.close_positions:
+            self._send(Role("market"), Drain(False))
+
+    # -- children ---------------------------------------------------------------------------------------
+    def _spawn(self, role: Role) -> None:
+        assert self.start is not None
+        if role in self.actors or self._ended():
+            return
+        self.actors[role] = self.spawn(CAST[role])
+        self.pongs[role] = self.number
+        self.tell(self.actors[role], Begin(role, self.start.settings, self.start.run))
+
+    def _tell_everybody(self) -> None:
+        self.epoch += 1
+        directory = Directory(self.epoch, {**self.actors, self.me: self.address})
+        for address in self.actors.values():
+            self.tell(address, directory)
+
+    def _lost(self, child: Address) -> None:
+        role = next((role for role, address in self.actors.items() if address == child), None)
+        if role is None or self._ended():
+            return
+        del self.actors[role]
+        self.ready.discard(role)
+        self.restarts, wait = allowed(self.restarts, role, self.now_ns())
+        if wait is None:
+            self._end(RunState.FAILED, f"{role} keeps dying; the reason is in the logs folder.")
+            return
+        logger.warning("{} has died; its successor starts in {} s", role, wait)
+        if self.stopping is None:
+            self.state, self.sentence = RunState.WAITING, f"{role} has died; its successor is on its way"
+        self.wake(wait, Revive(role))
+
+    # -- looking after everybody ------------------------------------------------------------------------
+    def _beat(self) -> None:
+        if self._ended():
+            return
+        self.number += 1
+        for role, address in list(self.actors.items()):
+            self.tell(address, Ping(self.number))
+            if self.number - self.pongs[role] > SILENT_PINGS:
+                logger.error("{} does not answer", role)
+                self.pongs[role] = self.number
+                self.kill(address)
+        if self.stopping is not None:
+            self._drain()
+        self.wake(PING_SECONDS, Beat())
+
+    def _look(self) -> None:
+        if self.stopping is None and not self._ended() and self.ready >= set(CAST):
+            self.state, self.sentence = RunState.RUNNING, "running"
+
+    def _drain(self) -> None:
+        """First the orders under way (and the positions, if they are to go), then everybody's state."""
+        assert self.stopping is not None
+        waited = (self.number - self.stop_at) * PING_SECONDS
+        books = self.seen.get(Role("portfolio"), {})
+        left = len(books.get("open_orders", ()))
+        held = books.get("open_positions", 0) if self.stopping.close_positions else 0
+        patience = waited >= self.run.drain_seconds - 2
+        if self.settled_at is None and (patience or (waited >= 2 * PING_SECONDS and not left and not held)):
+            self.settled_at = self.number
+            self.sentence = "saves its state"
+            if left or held:
+                self.sentence = (
+                    f"{left} orders and {held} positions stay open: the next start goes on with them"
+                )
+            self._send(Role("market"), Drain(False))
+            for role in self.actors:
+                self._send(role, SaveState())
+        elif self.settled_at is not None and self.number - self.settled_at >= SETTLE_PINGS:
+            self._end(RunState.STOPPED, self.sentence if left or held else "stopped")
+
+    def _send(self, role: Role, message: Struct) -> None:
+        if role in self.actors:
+            self.tell(self.actors[role], message)
+
+    def _end(self, state: RunState, sentence: str) -> None:
+        """The last first: nobody asks somebody who is gone."""
+        if self._ended():
+            return
+        self.state, self.sentence = state, sentence
+        for role in reversed(CAST):
+            if role in self.actors:
+                self.kill(self.actors[role])
+
+    def _ended(self) -> bool:
+        return self.state in {RunState.STOPPED, RunState.FAILED}

@@ -1,0 +1,1 @@
+"""The paper venue: it plays a chain, on recorded, simulated or live prices."""

@@ -1,0 +1,83 @@
+"""What every venue is to the executor: where a swap is quoted, sent, and asked about.
+
+Everything but `Receipt` and `Missing` leaves the outcome open (no-guess).  `Missing` proves that a
+transaction is dead only when its head is at or past the transaction's `valid_until_ns`: before that the
+venue may merely not have heard of it yet.
+"""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from actors.messages import Asset, Order, Side, Tick, Units
+
+
+class Quote(Struct, frozen=True):
+    amount_out: Units
+    price_impact_bps: int
+    at_ns: int
+
+
+class Attempt(Struct, frozen=True):
+    """Bytes that can be sent, and what they promise."""
+
+    raw: str  # Hex.
+    tx_id: str
+    nonce: int
+    min_amount_out: Units
+    valid_until_ns: int  # Once the venue's head is here it can not land any more.
+    channel: str
+
+
+class Receipt(Struct, frozen=True):
+    """It is on chain: with these amounts, or (`landed` is False) reverted, for its fee alone."""
+
+    tx_id: str
+    landed: bool
+    amount_in: Units
+    amount_out: Units
+    fee: Units
+    at_ns: int
+    block: int
+
+
+class Waiting(Struct, frozen=True):
+    """The venue has it; it has not landed."""
+
+    tx_id: str
+
+
+class Missing(Struct, frozen=True):
+    """The venue does not have it, or it can not land any more; its clock stood at the head."""
+
+    tx_id: str
+    head_ns: int
+
+
+class Taken(Struct, frozen=True):
+    """The venue has the bytes.  That is no promise that they land."""
+
+    tx_id: str
+
+
+class Unanswered(Struct, frozen=True):
+    """No answer, for this reason.  It means nothing about the transaction."""
+
+    sentence: str
+
+
+class Venue(Protocol):
+    def quote(self, side: Side, token: Asset, amount_in: int, tick: Tick) -> Quote | Unanswered: ...
+
+    def build(self, order: Order, quote: Quote, nonce: int, now_ns: int) -> Attempt:
+        """The bytes of an order; the same arguments give the same bytes."""
+
+    def broadcast(self, raw: str, at_ns: int) -> Taken | Unanswered:
+        """Send bytes; sending them again has no further effect."""
+
+    def status(self, tx_id: str, at_ns: int) -> Receipt | Waiting | Missing | Unanswered: ...
+
+    def head_ns(self) -> int:
+        """The venue's own clock."""
+
+    def balances(self) -> dict[Asset, Units]: ...

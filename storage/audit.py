@@ -1,0 +1,229 @@
+"""Reads a whole log as an auditor would: adds it up anew, and names every promise that it breaks.
+
+It shares no code with the books that trading relies on, so that the two can be compared.  Amounts are base
+units; the quote asset is the one that was deposited.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import assert_never
+
+from msgspec import Struct
+
+from actors.messages import (
+    Asset,
+    Body,
+    Dead,
+    Deposited,
+    Id,
+    Landed,
+    Order,
+    OrderOpened,
+    PositionClosed,
+    PositionOpened,
+    PositionReduced,
+    Record,
+    Reserved,
+    Returned,
+    Reverted,
+    RolledBack,
+    Side,
+    Signed,
+    StateSaved,
+    Withdrawn,
+)
+
+CHECKED = ("no-overdraft", "one-position", "write-ahead", "exactly-once", "no-guess", "first-close-wins")
+
+
+class Broken(Struct, frozen=True):
+    promise: str
+    lsn: int
+    sentence: str
+
+
+class Holding(Struct):
+    """An open position: what is left of it, and what that cost."""
+
+    token: Asset
+    quantity: int
+    cost: int
+
+
+class Trade(Struct):
+    """An order from its intent to its end."""
+
+    order: Order
+    reserved: dict[Asset, int]
+    signed: list[Signed]
+    outcomes: list[str]  # Transactions that landed or reverted.
+    dead: set[str]
+    over: bool = False
+
+
+class Audit:
+    """`read` one record after another, then `finish`; what was found is in the fields."""
+
+    def __init__(self) -> None:
+        self.lsn = 0
+        self.broken: list[Broken] = []
+        self.free: dict[Asset, int] = defaultdict(int)
+        self.paid_in: dict[Asset, int] = defaultdict(int)  # Deposits less withdrawals.
+        self.fees: dict[Asset, int] = defaultdict(int)
+        self.realised: dict[Asset, int] = defaultdict(int)
+        self.holdings: dict[Id, Holding] = {}
+        self.trades: dict[Id, Trade] = {}
+        self.fills: dict[str, Landed] = {}
+        self.reverts: dict[str, Reverted] = {}
+
+    @property
+    def quote(self) -> Asset | None:
+        return next(iter(self.paid_in), None)
+
+    def reserved(self, asset: Asset) -> int:
+        return sum(trade.reserved.get(asset, 0) for trade in self.trades.values() if trade.reserved)
+
+    def live(self) -> list[Trade]:
+        return [trade for trade in self.trades.values() if not trade.over]
+
+    def read(self, lsn: int, record: Record) -> None:
+        self.lsn = lsn
+        self._apply(record.body)
+
+    def finish(self) -> None:
+        self._balance()
+
+    # -- what each record means --
+    def _apply(self, body: Body) -> None:
+        match body:
+            case Deposited(asset, amount):
+                self.paid_in[asset] += amount
+                self._add(asset, amount)
+            case Withdrawn(asset, amount):
+                self.paid_in[asset] -= amount
+                self._add(asset, -amount)
+            case OrderOpened(order):
+                self._open(order)
+            case Reserved(order_id, asset, amount):
+                self._reserve(order_id, asset, amount)
+            case Signed():
+                self._sign(body)
+            case Landed() | Reverted():
+                self._outcome(body)
+            case Dead(order_id, tx_id):
+                self.trades[order_id].dead.add(tx_id)
+            case RolledBack(order_id):
+                if self.trades[order_id].signed:
+                    self._blame("no-guess", f"order {order_id} was rolled back after it was signed")
+            case Returned(order_id, asset, amount):
+                self._return(order_id, asset, amount)
+            case PositionOpened() | PositionReduced() | PositionClosed():
+                self._position(body)
+            case StateSaved():
+                pass
+            case _:
+                assert_never(body)
+
+    def _open(self, order: Order) -> None:
+        for trade in self.live():
+            if trade.order.token == order.token:
+                self._blame("one-position", f"order {order.id} trades {order.token} beside {trade.order.id}")
+            if trade.order.side is order.side is Side.SELL and trade.order.position == order.position:
+                self._blame(
+                    "first-close-wins", f"orders {trade.order.id} and {order.id} both sell a position"
+                )
+        self.trades[order.id] = Trade(order, {}, [], [], set())
+
+    def _reserve(self, order_id: Id, asset: Asset, amount: int) -> None:
+        trade = self.trades[order_id]
+        trade.reserved[asset] = trade.reserved.get(asset, 0) + amount
+        self._add(asset, -amount)
+
+    def _sign(self, signed: Signed) -> None:
+        trade = self.trades[signed.order]
+        for earlier in trade.signed:  # A replacement has the same nonce: only one of the two can land.
+            if earlier.nonce != signed.nonce and earlier.tx_id not in trade.dead:
+                self._blame(
+                    "exactly-once", f"{signed.order} was signed anew while {earlier.tx_id} could land"
+                )
+        trade.signed.append(signed)
+        self._balance()
+
+    def _outcome(self, body: Landed | Reverted) -> None:
+        trade = self.trades[body.order]
+        if body.tx_id not in {signed.tx_id for signed in trade.signed}:
+            self._blame("write-ahead", f"{body.tx_id} is on chain, and no earlier record explains it")
+        if trade.outcomes:
+            self._blame("exactly-once", f"order {body.order} has a second outcome, {body.tx_id}")
+        trade.outcomes.append(body.tx_id)
+        self.fees[trade.order.fee_asset] += body.fee
+        self._spend(trade, trade.order.fee_asset, body.fee)
+        if isinstance(body, Reverted):
+            self.reverts[body.tx_id] = body
+            return
+        self.fills[body.tx_id] = body
+        if trade.order.side is Side.BUY:
+            self._spend(trade, trade.order.quote, body.amount_in)
+        else:
+            self._add(trade.order.quote, body.amount_out)
+
+    def _return(self, order_id: Id, asset: Asset, amount: int) -> None:
+        trade = self.trades[order_id]
+        decided = {signed.nonce for signed in trade.signed if signed.tx_id in {*trade.outcomes, *trade.dead}}
+        if any(signed.nonce not in decided for signed in trade.signed):
+            self._blame("no-guess", f"order {order_id} gave back {amount} {asset} while it could still land")
+        self._spend(trade, asset, amount)
+        self._add(asset, amount)
+        if any(trade.reserved.values()):
+            self._blame("no-overdraft", f"order {order_id} has ended and still holds {trade.reserved}")
+        trade.over = True
+
+    def _position(self, body: PositionOpened | PositionReduced | PositionClosed) -> None:
+        trade = self.trades[body.order]
+        if isinstance(body, PositionOpened):
+            if any(holding.token == body.token for holding in self.holdings.values()):
+                self._blame("one-position", f"a second position in {body.token} was opened")
+            self.holdings[body.position] = Holding(body.token, body.quantity, body.cost)
+            return
+        holding = self.holdings.get(body.position)
+        if holding is None or body.quantity > holding.quantity:
+            self._blame("first-close-wins", f"position {body.position} was sold beyond what it held")
+            return
+        holding.quantity -= body.quantity
+        holding.cost -= body.cost
+        self.realised[trade.order.quote] += body.proceeds - body.cost
+        if isinstance(body, PositionClosed):
+            del self.holdings[body.position]
+
+    # -- money --
+    def _add(self, asset: Asset, amount: int) -> None:
+        self.free[asset] += amount
+        if self.free[asset] < 0:
+            self._blame("no-overdraft", f"{asset} is overdrawn by {-self.free[asset]}")
+
+    def _spend(self, trade: Trade, asset: Asset, amount: int) -> None:
+        trade.reserved[asset] = trade.reserved.get(asset, 0) - amount
+        if trade.reserved[asset] < 0:
+            self._blame(
+                "no-overdraft", f"order {trade.order.id} used {amount} {asset}, more than it reserved"
+            )
+
+    def _balance(self) -> None:
+        """Between two appends: free + reserved + cost + fees = paid in + realised."""
+        for asset, paid_in in self.paid_in.items():
+            cost = sum(holding.cost for holding in self.holdings.values())
+            has = self.free[asset] + self.reserved(asset) + cost + self.fees[asset]
+            if has != paid_in + self.realised[asset]:
+                gap = has - paid_in - self.realised[asset]
+                self._blame("no-overdraft", f"the books do not add up: {gap} {asset} too many")
+
+    def _blame(self, promise: str, sentence: str) -> None:
+        self.broken.append(Broken(promise, self.lsn, sentence))
+
+
+def audited(records: Iterable[tuple[int, Record]]) -> Audit:
+    audit = Audit()
+    for lsn, record in records:
+        audit.read(lsn, record)
+    audit.finish()
+    return audit

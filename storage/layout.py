@@ -1,0 +1,22 @@
+"""Where what is kept of a run lies in its data folder."""
+
+from pathlib import Path
+
+
+def log_path(data_dir: Path) -> Path:
+    """The write-ahead log: the one file that must never be lost."""
+    return data_dir / "wal.db"
+
+
+def projection_path(data_dir: Path) -> Path:
+    """Tables for queries; made anew from the log by `wal rebuild`."""
+    return data_dir / "projection.db"
+
+
+def venue_path(data_dir: Path) -> Path:
+    """What the paper venue knows.  It plays the outside world: nothing of ours may be derived from it."""
+    return data_dir / "venue.db"
+
+
+def logs_path(data_dir: Path) -> Path:
+    return data_dir / "logs"

@@ -1,0 +1,120 @@
+"""The money: one account per asset, in integer base units.  Pure: no clock, no disk, no actor.
+
+Every change keeps no-overdraft: free >= 0, reserved >= 0 and
+free + reserved + cost of open positions + fees paid = deposits - withdrawals + realised PnL.
+"""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from actors.messages import Asset, Id, Refusal, Units
+
+
+class Account(Struct, frozen=True):
+    free: int = 0
+    reserved: int = 0
+    cost: int = 0  # Of open positions.
+    fees: int = 0
+    deposits: int = 0
+    withdrawals: int = 0
+    realised: int = 0  # Proceeds less cost, of what was sold; fees are counted apart.
+
+
+class Reservation(Struct, frozen=True):
+    asset: Asset
+    amount: Units
+
+
+class Ledger(Struct, frozen=True):
+    accounts: dict[Asset, Account] = {}
+    reservations: dict[Id, Reservation] = {}  # By order.
+
+    def account(self, asset: Asset) -> Account:
+        return self.accounts.get(asset, Account())
+
+
+def broken(account: Account) -> str | None:
+    """What is wrong with an account, or None."""
+    left = account.free + account.reserved + account.cost + account.fees
+    right = account.deposits - account.withdrawals + account.realised
+    if left != right:
+        return f"free + reserved + cost + fees = {left}, but deposits - withdrawals + realised = {right}"
+    for name in ("free", "reserved", "cost", "fees", "deposits", "withdrawals"):
+        if getattr(account, name) < 0:
+            return f"{name} is {getattr(account, name)}"
+    return None
+
+
+def moved(ledger: Ledger, asset: Asset, **changes: int) -> Ledger | Refusal:
+    """The ledger with these amounts added to the named fields of one account.
+
+    The only way in which money moves.  Refuses what would overdraw; a change that does not balance is a bug.
+    """
+    account = ledger.account(asset)
+    account = replace(account, **{name: getattr(account, name) + amount for name, amount in changes.items()})
+    if account.free < 0 or account.reserved < 0:
+        return Refusal.NOT_ENOUGH_FUNDS
+    fault = broken(account)
+    assert fault is None, f"{asset}: {fault}"
+    return replace(ledger, accounts={**ledger.accounts, asset: account})
+
+
+def deposit(ledger: Ledger, asset: Asset, amount: int) -> Ledger | Refusal:
+    if amount <= 0:
+        return Refusal.AMOUNT_NOT_POSITIVE
+    return moved(ledger, asset, free=amount, deposits=amount)
+
+
+def withdraw(ledger: Ledger, asset: Asset, amount: int) -> Ledger | Refusal:
+    if amount <= 0:
+        return Refusal.AMOUNT_NOT_POSITIVE
+    return moved(ledger, asset, free=-amount, withdrawals=amount)
+
+
+def reserve(ledger: Ledger, order: Id, asset: Asset, amount: int) -> Ledger | Refusal:
+    if amount <= 0:
+        return Refusal.AMOUNT_NOT_POSITIVE
+    if order in ledger.reservations:
+        return Refusal.ID_TAKEN
+    after = moved(ledger, asset, free=-amount, reserved=amount)
+    if isinstance(after, Refusal):
+        return after
+    reservation = Reservation(asset, Units(amount))
+    return replace(after, reservations={**after.reservations, order: reservation})
+
+
+def spend(ledger: Ledger, order: Id, amount: int, field: str) -> Ledger | Refusal:
+    """Take from an order's reservation, for "fees" or for the "cost" of a position."""
+    held = ledger.reservations.get(order)
+    if held is None:
+        return Refusal.RESERVATION_NOT_FOUND
+    if amount < 0:
+        return Refusal.AMOUNT_NOT_POSITIVE
+    if amount > held.amount:
+        return Refusal.NOT_ENOUGH_FUNDS
+    after = moved(ledger, held.asset, reserved=-amount, **{field: amount})
+    if isinstance(after, Refusal):
+        return after
+    left = Reservation(held.asset, Units(held.amount - amount))
+    return replace(after, reservations={**after.reservations, order: left})
+
+
+def give_back(ledger: Ledger, order: Id, asset: Asset, amount: int) -> Ledger | Refusal:
+    """End an order's reservation: all that is left of it is free again, and nobody else's is touched."""
+    held = ledger.reservations.get(order)
+    if held is None or held.asset != asset or held.amount != amount:
+        return Refusal.RESERVATION_NOT_FOUND
+    after = moved(ledger, asset, reserved=-amount, free=amount)
+    if isinstance(after, Refusal):
+        return after
+    others = {id: other for id, other in after.reservations.items() if id != order}
+    return replace(after, reservations=others)
+
+
+def sell(ledger: Ledger, asset: Asset, cost: int, proceeds: int) -> Ledger | Refusal:
+    """What was bought for `cost` was sold for `proceeds`."""
+    if cost < 0 or proceeds < 0:
+        return Refusal.AMOUNT_NOT_POSITIVE
+    if cost > ledger.account(asset).cost:
+        return Refusal.NOT_ENOUGH_FUNDS
+    return moved(ledger, asset, cost=-cost, free=proceeds, realised=proceeds - cost)

@@ -1,0 +1,48 @@
+"""The life of an operation: which status may follow which, as a table.  The docs' picture is printed from it.
+
+A trade goes through all of it, one durable record at a time.  An operation inside our own books (a balance, a
+position) is born completed: its single record is written in one atomic append with everything it belongs to,
+so it has no state in which it could be found half done.
+"""
+
+from actors.messages import Operation, Status
+
+NEW = None  # Before its first record.
+TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.ROLLED_BACK})
+
+# (from, the body that was journalled) -> to
+TRADE: dict[tuple[Status | None, str], Status] = {
+    (NEW, "OrderOpened"): Status.PENDING,
+    (Status.PENDING, "Signed"): Status.IN_PROGRESS,
+    (Status.IN_PROGRESS, "Signed"): Status.IN_PROGRESS,  # A replacement: only one of the two can land.
+    (Status.PENDING, "RolledBack"): Status.ROLLED_BACK,
+    (Status.IN_PROGRESS, "Landed"): Status.COMPLETED,
+    (Status.IN_PROGRESS, "Reverted"): Status.FAILED,
+    (Status.IN_PROGRESS, "Dead"): Status.FAILED,
+}
+
+# The body of a record inside our own books -> the operation that it is, born completed.
+LOCAL: dict[str, Operation] = {
+    "Deposited": Operation.BALANCE_ADD,
+    "Withdrawn": Operation.BALANCE_DEDUCT,
+    "Reserved": Operation.BALANCE_DEDUCT,
+    "Returned": Operation.BALANCE_ADD,
+    "PositionOpened": Operation.POSITION_OPEN,
+    "PositionReduced": Operation.POSITION_UPDATE,
+    "PositionClosed": Operation.POSITION_CLOSE,
+    "StateSaved": Operation.POSITION_UPDATE,
+}
+
+
+def after(status: Status | None, kind: str) -> Status | None:
+    """The status after this record, or None if the life-cycle does not allow it."""
+    return TRADE.get((status, kind))
+
+
+def diagram() -> str:
+    """The life-cycle as a mermaid state diagram; the README carries it, and a test compares the two."""
+    lines = ["stateDiagram-v2"]
+    for (before, kind), then in TRADE.items():
+        lines.append(f"    {before or '[*]'} --> {then}: {kind}")
+    lines += [f"    {status} --> [*]" for status in Status if status in TERMINAL]
+    return "\n".join(lines)

@@ -1,0 +1,164 @@
+"""The log as tables for queries.  Never the truth: drop it, rebuild it, and it has the same contents."""
+
+from hashlib import blake2b, sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlite_utils import Database
+
+from actors.messages import (
+    Landed,
+    OrderOpened,
+    PositionClosed,
+    PositionOpened,
+    PositionReduced,
+    Record,
+    Reverted,
+    Signed,
+    StateSaved,
+)
+from storage.log import records
+from storage.orders import TERMINAL
+
+_TEXT = dict.fromkeys(("id", "side", "strategy", "token", "amount_in", "status", "tx_id", "reason"), str)
+_TABLES: dict[str, tuple[dict[str, Any], str]] = {
+    "events": ({"lsn": int, "operation_id": str, "operation": str, "status": str, "kind": str, "at_ns": int,
+                "body": str}, "lsn"),
+    "orders": ({**_TEXT, "at_ns": int, "amount_out": str, "fee": str, "ended_lsn": int}, "id"),
+    "positions": ({"id": str, "token": str, "strategy": str, "quantity": str, "cost": str, "realised": str,
+                   "opened_at_ns": int, "closed_at_ns": int}, "id"),
+    "progress": ({"name": str, "lsn": int}, "name"),
+}  # fmt: skip
+
+
+class Projection:
+    """Applied by LSN, a batch at a time, atomically; a batch that it has seen changes nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path)
+        self._database.conn.execute("PRAGMA journal_mode = WAL")
+        self._database.conn.execute("PRAGMA synchronous = NORMAL")  # What is lost is applied again.
+        for name, (columns, key) in _TABLES.items():
+            if name not in self._database.table_names():
+                self._database.create_table(name, columns, pk=key)
+
+    @property
+    def lsn(self) -> int:
+        row = self._database.conn.execute("SELECT lsn FROM progress WHERE name = 'log'").fetchone()
+        return int(row[0]) if row else 0
+
+    def apply(self, after: int, news: tuple[Record, ...]) -> None:
+        """Records after an LSN, which must not be past what is applied already."""
+        known = self.lsn
+        assert after <= known, f"records {known + 1} to {after} are missing from the projection"
+        fresh = news[known - after :]
+        if not fresh:
+            return
+        with self._database.atomic():
+            for lsn, record in enumerate(fresh, known + 1):
+                self._apply(lsn, record)
+            progress = {"name": "log", "lsn": known + len(fresh)}
+            self._database.table("progress").upsert(progress, pk="name")
+
+    def close(self) -> None:
+        self._database.conn.close()
+
+    def _apply(self, lsn: int, record: Record) -> None:
+        body = record.body
+        event = {
+            "lsn": lsn, "operation_id": record.operation_id, "operation": record.operation.value,
+            "status": record.status.value, "kind": type(body).__name__, "at_ns": record.at_ns,
+            "body": _shown(record),
+        }  # fmt: skip
+        self._database.table("events").insert(event)
+        match body:
+            case OrderOpened(order):
+                row = {
+                    "id": order.id, "side": order.side.value, "strategy": order.strategy, "token": order.token,
+                    "amount_in": str(order.amount_in), "status": record.status.value, "reason": order.reason,
+                    "at_ns": order.at_ns,
+                }  # fmt: skip
+                self._database.table("orders").insert(row)
+            case Signed():
+                self._order(body.order, status=record.status.value, tx_id=body.tx_id)
+            case Landed():
+                self._order(
+                    body.order, status=record.status.value, amount_out=str(body.amount_out), fee=str(body.fee),
+                    ended_lsn=lsn,
+                )  # fmt: skip
+            case Reverted():
+                self._order(body.order, status=record.status.value, fee=str(body.fee), ended_lsn=lsn)
+            case PositionOpened() | PositionReduced() | PositionClosed():
+                self._position(body, record.at_ns)
+            case _ if (
+                record.status in TERMINAL and hasattr(body, "order") and record.operation == "trade_execute"
+            ):
+                self._order(body.order, status=record.status.value, ended_lsn=lsn)
+            case _:
+                pass  # In the events; money is in the log's fold, not here.
+
+    def _order(self, id: str, **changes: Any) -> None:
+        self._database.table("orders").update(id, changes)
+
+    def _position(self, body: PositionOpened | PositionReduced | PositionClosed, at_ns: int) -> None:
+        table = self._database.table("positions")
+        if isinstance(body, PositionOpened):
+            row = {
+                "id": body.position, "token": body.token, "strategy": body.strategy,
+                "quantity": str(body.quantity), "cost": str(body.cost), "realised": "0", "opened_at_ns": at_ns,
+            }  # fmt: skip
+            table.insert(row)
+            return
+        held: dict[str, Any] = table.get(body.position)
+        changes: dict[str, Any] = {
+            "quantity": str(int(held["quantity"]) - body.quantity),
+            "cost": str(int(held["cost"]) - body.cost),
+            "realised": str(int(held["realised"]) + body.proceeds - body.cost),
+        }
+        if isinstance(body, PositionClosed):
+            changes["closed_at_ns"] = at_ns
+        table.update(body.position, changes)
+
+
+def rebuild(log_path: Path, database_path: Path) -> str:
+    """Make it anew, beside the old one, and put it in its place; the SHA-256 of its contents."""
+    fresh = database_path.with_suffix(".new")
+    _remove(fresh)
+    projection = Projection(fresh)
+    batch: list[Record] = []
+    done = 0
+    for _, record in records(log_path):
+        batch.append(record)
+        if len(batch) == 1_000:
+            projection.apply(done, tuple(batch))
+            done, batch = done + len(batch), []
+    projection.apply(done, tuple(batch))
+    projection.close()
+    digested = digest(fresh)
+    _remove(database_path)
+    fresh.replace(database_path)
+    return digested
+
+
+def digest(database_path: Path) -> str:
+    """SHA-256 over every row of every table, in the order of their keys."""
+    database = Database(database_path)
+    total = sha256()
+    for name, (_, key) in _TABLES.items():
+        for row in database.conn.execute(f"SELECT * FROM {name} ORDER BY {key}"):  # noqa: S608
+            total.update(msgspec.json.encode([name, *row]))
+    database.conn.close()
+    return total.hexdigest()
+
+
+def _shown(record: Record) -> str:
+    """Saved states are long and mean nothing to a reader: their digest is enough."""
+    if isinstance(record.body, StateSaved):
+        return blake2b(record.body.state.encode(), digest_size=16).hexdigest()
+    return msgspec.json.encode(record.body).decode()
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

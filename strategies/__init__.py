@@ -1,0 +1,1 @@
+"""What to do; pure: no clock, disk, network or actor."""

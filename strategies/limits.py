@@ -1,0 +1,169 @@
+"""What the Portfolio allows: a wish becomes an order, or is refused with the first reason that applies.
+
+Pure.  Every figure is a fold of the log, so limits survive restarts; orders under way count as used, at what
+they may cost at most, so that two wishes can never share one free dollar.
+"""
+
+from msgspec import Struct
+
+from actors.messages import (
+    BPS,
+    AlreadyClosing,
+    Asset,
+    Close,
+    CloseReason,
+    Id,
+    Order,
+    Propose,
+    Refusal,
+    Side,
+    Units,
+)
+from storage.amounts import to_units
+from storage.books import DAY_NS, Books, Position
+from storage.config import Limits, Settings
+from strategies.sizing import Books as Room
+from strategies.sizing import buy_amount, sell_amount
+
+SECOND_NS, MINUTE_NS = 10**9, 60 * 10**9
+MOST_FEES = 10  # A transaction may cost this many times the usual fee; what it does not cost comes back.
+
+Verdict = Order | Refusal | AlreadyClosing
+
+
+class Terms(Struct, frozen=True):
+    """The settings that a decision needs, in base units."""
+
+    limits: Limits
+    quote: Asset
+    max_fee: Units
+    min_order: Units
+    strategies: tuple[str, ...]
+    tokens: frozenset[Asset]
+
+
+def terms_of(settings: Settings, tokens: frozenset[Asset], strategies: tuple[str, ...]) -> Terms:
+    decimals = settings.paper.quote_decimals
+    return Terms(
+        limits=settings.limits,
+        quote=Asset(f"paper:{settings.paper.quote}"),
+        max_fee=Units(MOST_FEES * to_units(settings.paper.gas, decimals)),
+        min_order=Units(to_units(settings.limits.min_order, decimals)),
+        strategies=strategies,
+        tokens=tokens,
+    )
+
+
+def buy(books: Books, wish: Propose, terms: Terms) -> Verdict:
+    """Reasons in the order of `Refusal`."""
+    if reason := _forbidden(books, wish, terms):
+        return reason
+    account = books.ledger.account(terms.quote)
+    room = Room(
+        deposits=Units(account.deposits - account.withdrawals),
+        free=Units(account.free - _exit_fees(books, terms)),
+        used_by_strategy=Units(_used(books, terms.quote, wish.strategy)),
+        used_on_chain=Units(_used(books, terms.quote, None, _chain(wish.token))),
+        used_in_all=Units(_used(books, terms.quote)),
+        max_fee=terms.max_fee,
+    )
+    amount = buy_amount(wish.target_bps, room, terms.limits, terms.min_order)
+    if isinstance(amount, Refusal):
+        return amount
+    return Order(
+        id=wish.id, side=Side.BUY, strategy=wish.strategy, token=wish.token, quote=terms.quote,
+        amount_in=amount, fee_asset=terms.quote, max_fee=terms.max_fee,
+        slippage_bps=terms.limits.slippage_bps, at_ns=wish.at_ns, deadline_ns=_deadline(wish.at_ns, terms),
+        position=Id(f"{wish.id}/position"), reason="entry",
+    )  # fmt: skip
+
+
+def sell(books: Books, wish: Close, terms: Terms) -> Verdict:
+    """first-close-wins: the first close of a position is the one; the next hears which that is."""
+    holder = books.claims.get(wish.token)
+    position = books.positions.get(wish.token)
+    if holder is not None:
+        return AlreadyClosing(wish.id, holder) if position else Refusal.TOKEN_CLAIMED
+    if position is None:
+        return Refusal.POSITION_NOT_FOUND
+    amount = sell_amount(position.quantity, wish.portion_bps)
+    if amount <= 0:
+        return Refusal.AMOUNT_NOT_POSITIVE
+    if books.ledger.account(terms.quote).free < terms.max_fee:
+        return Refusal.NOT_ENOUGH_FUNDS
+    return _sale(wish, position, amount, terms)
+
+
+def _sale(wish: Close, position: Position, amount: Units, terms: Terms) -> Order:
+    return Order(
+        id=wish.id, side=Side.SELL, strategy=position.strategy, token=position.token, quote=position.quote,
+        amount_in=amount, fee_asset=position.quote, max_fee=terms.max_fee,
+        slippage_bps=terms.limits.slippage_bps, at_ns=wish.at_ns, deadline_ns=_deadline(wish.at_ns, terms),
+        position=position.id, closes=amount == position.quantity, reason=wish.reason.value,
+    )  # fmt: skip
+
+
+def _forbidden(books: Books, wish: Propose, terms: Terms) -> Refusal | None:
+    if not books.ledger.accounts:
+        return Refusal.MISSING_INPUT
+    if wish.token not in terms.tokens:
+        return Refusal.TOKEN_UNKNOWN
+    if wish.strategy not in terms.strategies:
+        return Refusal.STRATEGY_UNKNOWN
+    if wish.token in books.positions:
+        return Refusal.POSITION_EXISTS
+    if wish.token in books.claims:
+        return Refusal.TOKEN_CLAIMED
+    return _resting(books, wish, terms)
+
+
+def _resting(books: Books, wish: Propose, terms: Terms) -> Refusal | None:
+    limits, day = terms.limits, books.day
+    left = books.left_at_ns.get(wish.token)
+    if left is not None and wish.at_ns < left + limits.cooldown_minutes * MINUTE_NS:
+        return Refusal.COOLDOWN
+    account = books.ledger.account(terms.quote)
+    today = day.result.get(terms.quote, 0) if day.number == wish.at_ns // DAY_NS else 0
+    if today < 0 and -today * BPS >= (account.deposits - account.withdrawals) * limits.daily_loss_bps:
+        return Refusal.DAILY_LOSS
+    paused = wish.at_ns < day.last_loss_ns + limits.loss_streak_pause_minutes * MINUTE_NS
+    if day.losses >= limits.loss_streak and paused:
+        return Refusal.LOSS_STREAK
+    buys = sum(live.order.side is Side.BUY for live in books.live.values())
+    if len(books.positions) + buys >= limits.max_positions:
+        return Refusal.MAX_POSITIONS
+    return None
+
+
+def _used(books: Books, quote: Asset, strategy: str | None = None, chain: str | None = None) -> int:
+    """Cost of open positions, and what live buys may cost, of one strategy or chain or of all."""
+    orders = [live.order for live in books.live.values() if live.order.side is Side.BUY]
+    held: list[tuple[str, Asset, Asset, int]] = [
+        (each.strategy, each.token, each.quote, each.cost) for each in books.positions.values()
+    ]
+    held += [(each.strategy, each.token, each.quote, each.amount_in + each.max_fee) for each in orders]
+    return sum(
+        amount
+        for owner, token, asset, amount in held
+        if asset == quote and strategy in {None, owner} and chain in {None, _chain(token)}
+    )
+
+
+def _exit_fees(books: Books, terms: Terms) -> int:
+    """Kept back so that every position, and the one to be bought, can pay for its sell."""
+    buys = sum(live.order.side is Side.BUY for live in books.live.values())
+    return terms.max_fee * (len(books.positions) + buys + 1)
+
+
+def _chain(token: Asset) -> str:
+    return token.partition(":")[0]
+
+
+def _deadline(at_ns: int, terms: Terms) -> int:
+    return at_ns + terms.limits.deadline_seconds * SECOND_NS
+
+
+def at_once(wish: Close | Propose) -> bool:
+    """An operator's close does not wait for the market."""
+    urgent = {CloseReason.OPERATOR, CloseReason.KILL_SWITCH, CloseReason.SHUTDOWN}
+    return isinstance(wish, Close) and wish.reason in urgent

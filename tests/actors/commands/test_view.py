@@ -1,0 +1,116 @@
+"""What the operator sees."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from actors.commands import view
+from actors.commands.facts import going_on
+from actors.commands.view import Lines, Progress, Terminal, line, picture, screen
+from actors.messages import RunState, StatusReport
+
+PRICE = 10**18
+FACTS = {
+    "market": {
+        "feed": "recording x", "bars": 500, "total": 1000, "at_ns": 1, "stale": ["paper:WETH"],
+        "prices": {"paper:WETH": 1650 * PRICE}, "first_prices": {"paper:WETH": 1500 * PRICE},
+        "token_decimals": {"paper:WETH": 18},
+    },
+    "portfolio": {
+        "free": 9_000_000_000, "reserved": 0, "cost": 1_000_000_000, "realised": -1, "fees": 20_000,
+        "equity_cost": 9_999_980_000, "refusals": {"cooldown": 3}, "orders": 4, "fills": 2, "open_orders": [],
+        "quote": "paper:USDC", "quote_decimals": 6,
+    },
+    "positions": {"open": [{"token": "paper:WETH", "quantity": 6 * 10**17, "cost": 10**9}]},
+    "executor": {"in_flight": [{"id": "buy:1", "status": "signed"}], "unknown": 1},
+    "wal": {"lsn": 12, "head": "ab"},
+}  # fmt: skip
+
+
+def report(state=RunState.RUNNING, facts=FACTS):
+    return StatusReport("x", state, "all is well", 2, {"market": 1}, facts, {"wal": 41, "market": 42})
+
+
+def drawn(of):
+    console = Console(file=StringIO(), width=140, force_terminal=False)
+    console.print(picture(of, Progress()))
+    return console.file.getvalue()
+
+
+def test_the_picture_shows_prices_books_positions_orders_and_health():
+    text = drawn(report())
+    for part in (
+        "PAPER, play money",
+        "1,650",
+        "+10.0 %",
+        "9,999.98",
+        "4 / 2 / 3",
+        "buy:1",
+        "status signed",
+        "42",
+    ):
+        assert part in text
+    assert "-0.00" not in text
+
+
+def test_what_is_not_known_is_a_question_mark_and_not_a_zero():
+    rows = [text.split() for text in drawn(report()).splitlines()]
+    assert ["paper:WETH", "0.6", "1,000.00", "?", "?", "?"] in rows
+    assert "?" in drawn(report(facts={}))
+
+
+def test_a_role_without_a_process_is_down():
+    assert drawn(report()).count("down") == len({"portfolio", "positions", "executor"})
+
+
+def test_a_line_says_the_same_in_short():
+    assert line(report(), Progress()) == (
+        "running: 500 of 1,000 bars, 50 %; equity 9,999.98, 1 position, 2 fills, 1 in flight, log at 12"
+    )
+
+
+def test_the_time_left_follows_from_the_pace(monkeypatch):
+    moments = iter([100.0, 110.0])
+    monkeypatch.setattr(view.time, "monotonic", lambda: next(moments))
+    progress, later = Progress(), {**FACTS, "market": {**FACTS["market"], "bars": 600}}
+    line(report(), progress)
+    assert "600 of 1,000 bars, 60 %, 10 bars/s, 0:40 left" in line(report(facts=later), progress)
+
+
+@pytest.mark.parametrize(("seconds", "drawings"), [(0.0, 1), (0.1, 1), (0.25, 10)])
+def test_a_terminal_is_drawn_at_most_four_times_a_second(monkeypatch, seconds, drawings):
+    now = [100.0]
+    monkeypatch.setattr(view.time, "monotonic", lambda: now[0])
+    seen = []
+    monkeypatch.setattr(view, "picture", lambda *_: seen.append(1) or "")
+    terminal = Terminal(Console(file=StringIO(), force_terminal=True))
+    for _ in range(10 if seconds != 0.1 else 3):
+        terminal.show(report())
+        now[0] += seconds
+    terminal.close()
+    assert len(seen) == drawings
+
+
+def test_lines_come_every_few_seconds_and_at_once_when_the_state_changes(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(view.time, "monotonic", lambda: now[0])
+    lines = Lines(Console(file=StringIO(), width=200))
+    for state in (RunState.RUNNING, RunState.RUNNING, RunState.WAITING, RunState.WAITING):
+        lines.show(report(state))
+    now[0] += view.LINE_SECONDS
+    lines.show(report(RunState.WAITING))
+    said = [text.split(":")[0] for text in lines._console.file.getvalue().splitlines()]
+    assert said == ["running", "waiting", "waiting"]
+
+
+def test_tables_are_for_terminals_only():
+    assert isinstance(screen(Console(file=StringIO()), True), Lines)
+    assert isinstance(screen(Console(file=StringIO(), force_terminal=True), False), Lines)
+
+
+def test_what_a_stop_waits_for_is_named():
+    assert going_on(report(RunState.DRAINING)) == (
+        "draining; open: order buy:1, 1 orders whose outcome the venue has not told yet"
+    )
+    assert going_on(report(facts={})) == "running; open: nothing"

@@ -1,0 +1,43 @@
+"""Decimals to base units, exactly."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chains.amounts import scaled, to_units
+
+
+@pytest.mark.parametrize(
+    ("text", "digits", "units"),
+    [
+        ("10000", 6, 10_000_000_000),
+        ("0.02", 6, 20_000),
+        ("0.0000001", 6, 0),
+        ("1.9999999", 6, 1_999_999),
+        ("-1.9999999", 6, -1_999_999),
+        ("1E-7", 8, 10),
+        ("54511610.488634398923096739735612698563218038285229066528", 18, 54511610488634398923096739),
+        ("0.1", 60, 10**59),
+    ],
+)
+def test_a_decimal_is_scaled_exactly_and_cut_off(text, digits, units):
+    assert scaled(text, digits) == units
+
+
+@given(st.integers(0, 10**50), st.integers(0, 36))
+def test_whole_units_survive_the_way_there_and_back(units, decimals):
+    text = f"{units // 10**decimals}.{units % 10**decimals:0{decimals}d}" if decimals else str(units)
+    assert scaled(text, decimals) == units
+
+
+@pytest.mark.parametrize("text", ["", "ten", "nan", "inf", "1e999999999", "9" * 200, "0x10", "1,000"])
+def test_what_is_no_decimal_is_refused_in_a_sentence_that_names_it(text):
+    with pytest.raises(ValueError, match="is not a decimal number"):
+        scaled(text, 6)
+    with pytest.raises(ValueError, match=r"paper\.capital = .* is not an amount; write"):
+        to_units(text, 6, "paper.capital")
+
+
+def test_an_amount_below_zero_is_refused():
+    with pytest.raises(ValueError, match=r'paper\.gas = "-1" is not an amount'):
+        to_units("-1", 6, "paper.gas")

@@ -1,0 +1,128 @@
+"""The auditor: a good log has nothing to blame, and every planted wrong is blamed on its promise."""
+
+import pytest
+from msgspec.structs import replace
+
+from actors.messages import (
+    Asset,
+    Dead,
+    Deposited,
+    Id,
+    Landed,
+    Operation,
+    Order,
+    OrderOpened,
+    PositionClosed,
+    PositionOpened,
+    PositionReduced,
+    Record,
+    Reserved,
+    Returned,
+    Reverted,
+    RolledBack,
+    Side,
+    Signed,
+    Status,
+)
+from storage.audit import audited
+
+USDC, WETH = Asset("paper:USDC"), Asset("paper:WETH")
+BUY = Order(
+    id=Id("buy"), side=Side.BUY, strategy="momentum", token=WETH, quote=USDC, amount_in=500, fee_asset=USDC,
+    max_fee=2, slippage_bps=50, at_ns=1, deadline_ns=9, position=Id("p1"),
+)  # fmt: skip
+SELL = replace(BUY, id=Id("sell"), side=Side.SELL, amount_in=70, closes=True)
+DEPOSIT = Deposited(USDC, 1_000)
+
+
+def signed(order, tx_id, nonce=0, attempt=1):
+    return Signed(order, attempt, "00", tx_id, nonce, 1, 9, "paper")
+
+
+BOUGHT = [
+    DEPOSIT, OrderOpened(BUY), Reserved("buy", USDC, 502), signed("buy", "t1"),
+    Landed("buy", "t1", "receipt", 500, 70, 1), PositionOpened("p1", "buy", "momentum", WETH, USDC, 70, 500),
+    Returned("buy", USDC, 1),
+]  # fmt: skip
+SOLD = [
+    OrderOpened(SELL), Reserved("sell", USDC, 2), signed("sell", "t2", 1),
+    Landed("sell", "t2", "receipt", 70, 600, 2), PositionClosed("p1", "sell", 70, 500, 600),
+    Returned("sell", USDC, 0),
+]  # fmt: skip
+
+
+def audit(bodies):
+    kinds = (Operation.TRADE_EXECUTE, Status.COMPLETED)
+    return audited((lsn, Record(Id("x"), *kinds, lsn, body)) for lsn, body in enumerate(bodies, 1))
+
+
+def blamed(bodies):
+    return {each.promise for each in audit(bodies).broken}
+
+
+def changed(bodies, place, **fields):
+    return [replace(body, **fields) if number == place else body for number, body in enumerate(bodies)]
+
+
+def test_a_round_trip_adds_up_and_nothing_is_blamed():
+    found = audit(BOUGHT + SOLD)
+    assert found.broken == []
+    assert (found.free[USDC], found.fees[USDC], found.realised[USDC], found.paid_in[USDC]) == (
+        1097,
+        3,
+        100,
+        1000,
+    )
+    assert found.holdings == {}
+    assert found.live() == []
+    assert set(found.fills) == {"t1", "t2"}
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        [RolledBack("buy", "too late"), Returned("buy", USDC, 502)],
+        [signed("buy", "t1"), Dead("buy", "t1", "expired"), Returned("buy", USDC, 502)],
+        [signed("buy", "t1"), Reverted("buy", "t1", "receipt", 2), Returned("buy", USDC, 500)],
+        [signed("buy", "t1"), signed("buy", "t9", 0, 2), Reverted("buy", "t9", "r", 2),
+         Returned("buy", USDC, 500)],
+        [signed("buy", "t1")],
+    ],
+)  # fmt: skip
+def test_whatever_becomes_of_an_order_the_money_adds_up(ending):
+    assert audit(BOUGHT[:3] + ending).broken == []
+
+
+def test_a_partial_sell_keeps_the_rest_at_its_cost():
+    part = [*SOLD[:3], Landed("sell", "t2", "r", 35, 300, 2), PositionReduced("p1", "sell", 35, 250, 300)]
+    found = audit([*BOUGHT, *part, Returned("sell", USDC, 0)])
+    assert found.broken == []
+    assert (found.holdings["p1"].quantity, found.holdings["p1"].cost) == (35, 250)
+
+
+OTHER = replace(BUY, id=Id("other"))
+WRONG = {
+    "more reserved than there is": ("no-overdraft", [*changed(BOUGHT[:3], 2, amount=1_002)]),
+    "more spent than reserved": ("no-overdraft", changed(BOUGHT, 4, fee=3)),
+    "the reservation is not given back whole": ("no-overdraft", changed(BOUGHT, 6, amount=0)),
+    "money from nowhere": ("no-overdraft", [*BOUGHT, *changed(SOLD, 4, proceeds=700)]),
+    "a position at another cost": ("no-overdraft", changed(BOUGHT, 5, cost=400)),
+    "two orders for one token": ("one-position", [*BOUGHT[:3], OrderOpened(OTHER)]),
+    "two positions in one token": ("one-position", [*BOUGHT, replace(BOUGHT[5], position="p2")]),
+    "landed without being signed": ("write-ahead", [*BOUGHT[:3], *BOUGHT[4:]]),
+    "landed twice": ("exactly-once", [*BOUGHT[:5], BOUGHT[4], *BOUGHT[5:]]),
+    "signed anew while the first can land": ("exactly-once", [*BOUGHT[:4], signed("buy", "t9", 1, 2)]),
+    "given back while it can land": ("no-guess", [*BOUGHT[:4], Returned("buy", USDC, 502)]),
+    "rolled back after it was signed": ("no-guess", [*BOUGHT[:4], RolledBack("buy", "x")]),
+    "sold twice": ("first-close-wins", [*BOUGHT, *SOLD, SOLD[4]]),
+    "sold beyond what there was": ("first-close-wins", [*BOUGHT, *changed(SOLD, 4, quantity=71)]),
+    "two sells of one position": (
+        "first-close-wins",
+        [*BOUGHT, SOLD[0], OrderOpened(replace(SELL, id="s2"))],
+    ),
+}
+
+
+@pytest.mark.parametrize(("promise", "bodies"), WRONG.values(), ids=WRONG)
+def test_every_planted_wrong_is_blamed_on_its_promise(promise, bodies):
+    assert promise in blamed(bodies)
