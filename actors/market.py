@@ -113,6 +113,7 @@ class Market(Member):
                 if self.round is not None:
                     self.round = rounds.followed(self.round, role, after_ns)
                     self._feed(role)
+                    self._go_on()
             case Handled():
                 self._handled(message)
             case TickDone(at_ns, lsn):
@@ -212,6 +213,8 @@ class Market(Member):
         assert self.round is not None
         if self.draining and not self.replica.books.live:
             return
+        if any(self.round.followers[role].asked for role in self._expected()):
+            return  # Nobody reads ahead of what somebody else may be about to do.
         ticks = self._next_ticks()
         if not ticks:
             self._wait_or_end()
@@ -219,7 +222,7 @@ class Market(Member):
         last = ticks[-1].at_ns
         for role in self._expected():
             follower = self.round.followers[role]
-            if not follower.asked and follower.through_ns < last:
+            if follower.through_ns < last:
                 self._feed(role, ticks)
 
     def _feed(self, role: Role, ticks: tuple[Tick, ...] = ()) -> None:

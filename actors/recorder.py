@@ -6,7 +6,7 @@ from typing import Any, assert_never
 from loguru import logger
 
 from actors.base import Address, ChildExited, Poisoned
-from actors.member import WAL, Member
+from actors.member import SUPERVISOR, WAL, Member
 from actors.messages import Committed, Drain, Drained, Durable, Ready, Role, SaveState, Subscribe
 from storage.layout import projection_path
 from storage.projection import Projection
@@ -48,6 +48,9 @@ class Recorder(Member):
             return
         self.projection.apply(news.after, news.records)
         self.lsn = max(self.lsn, news.through)
+        if not news.replay and not self.complete:
+            self.complete = True
+            self.send_to(SUPERVISOR, Ready(self.role, self.lsn))
 
     def on_exit(self) -> None:
         if self.role:
