@@ -88,6 +88,8 @@ class Market(Member):
             self.first_prices, self.ticks = state.first_prices, state.ticks
             done_ns = max(done_ns, saved.through_ns)
         self.round = Round(done_ns, lsn=self.replica.lsn)
+        if self.feed is not None and done_ns:
+            self._remember(self.feed, done_ns)
         self._introduce()
         if self.live is not None:
             self.live.begin()
@@ -137,6 +139,15 @@ class Market(Member):
                 logger.debug("the market hears of {}", message)
             case _:
                 assert_never(message)
+
+    def _remember(self, feed: Feed, done_ns: int) -> None:
+        """The first and the last prices of a feed that can be read again."""
+        for tick in feed.read(0, BATCH):
+            for bar in tick.bars:
+                self.first_prices.setdefault(bar.token, bar.close)
+        for tick in feed.read(done_ns - BATCH * feed.bar_ns, BATCH):
+            if tick.at_ns <= done_ns:
+                self.prices.update({bar.token: bar.close for bar in tick.bars})
 
     def _warm(self) -> None:
         """Live prices are there once their history is: that is remembered, and not acted on."""

@@ -17,7 +17,6 @@ from actors.messages import (
     Close,
     CloseReason,
     Committed,
-    Dead,
     Drain,
     Drained,
     Durable,
@@ -27,9 +26,7 @@ from actors.messages import (
     Offered,
     Price,
     Refused,
-    Reverted,
     Role,
-    RolledBack,
     SaveState,
     StateSaved,
     Ticks,
@@ -39,7 +36,8 @@ from storage.trades import local
 from strategies.exits import Watch, after_bar, watch_of
 
 PORTFOLIO, MARKET = Role("portfolio"), Role("market")
-SAVE_EVERY = 5_000  # Ticks.
+SAVE_EVERY = 5_000  # Ticks; a recording can be read again from there.
+SAVE_LIVE_EVERY = 30  # Live prices can not.
 _watches = msgspec.json.Decoder(dict[Asset, Watch])
 
 
@@ -61,9 +59,6 @@ class Positions(Member):
         self._follow()
 
     def news(self, message: Committed) -> None:
-        for record in message.records:
-            if isinstance(record.body, Dead | Reverted | RolledBack):
-                self._sell_failed(record.body.order)
         self._watch_what_is_held()
         self._go_on()
 
@@ -125,9 +120,9 @@ class Positions(Member):
             if watch is None or watch.position != position.id:
                 decimals = self.instruments[token].token_decimals
                 watch = watch_of(
-                    token, position.id, position.cost, position.quantity, decimals, position.opened_at_ns
+                    token, position.id, position.paid, position.bought, decimals, position.opened_at_ns
                 )
-            held[token] = replace(watch, quantity=position.quantity)
+            held[token] = replace(watch, quantity=position.quantity, taken_profit=position.took_profit)
         self.watches = held
         self.wishes = {id: wish for id, wish in self.wishes.items() if wish.token in held}
         for key in [key for key in self.pending() if key not in self.wishes and key not in self.asked_by]:
@@ -160,7 +155,8 @@ class Positions(Member):
                 break
         self.seen_ns = max(self.seen_ns, through)
         self.since_save += len(message.ticks)
-        if self.since_save >= SAVE_EVERY and not self.wishes:
+        every = SAVE_LIVE_EVERY if self.run.feed == "live" and self.watches else SAVE_EVERY
+        if self.since_save >= every and not self.wishes:
             self._save()
         ids = tuple(id for id, wish in self.wishes.items() if wish.at_ns == through)
         self.send_to(MARKET, Handled(self.role, through, ids, self.replica.lsn))
@@ -170,32 +166,20 @@ class Positions(Member):
         for token, watch in sorted(self.watches.items()):
             if token not in bars:
                 continue
-            claimed = token in self.replica.books.claims
             after, reason, portion = after_bar(watch, bars[token], at_ns, self.settings.exits)
-            if claimed:  # What is being sold is not sold again; its high still counts.
-                after, reason = replace(after, taken_profit=watch.taken_profit), None
-            self.watches[token] = after
-            if reason is not None:
+            # Profit is taken when the sell has landed, which is for the books to say.
+            self.watches[token] = replace(after, taken_profit=watch.taken_profit)
+            # What is being sold is not sold again; its high still counts.
+            if reason is not None and token not in self.replica.books.claims:
                 id = Id(f"{watch.position}/{reason.value}/{at_ns}")
                 wishes.append(Close(id, token, at_ns, reason, portion))
         return wishes
 
     def _decided(self, answer: Approved | Refused | AlreadyClosing) -> None:
         self.answered(answer.id)
-        wish = self.wishes.pop(answer.id, None)
-        if wish and wish.reason is CloseReason.TAKE_PROFIT and not isinstance(answer, Approved):
-            self._take_profit_again(wish.token)
+        self.wishes.pop(answer.id, None)
         if asker := self.asked_by.pop(answer.id, None):
             self.tell(asker, answer)
-
-    def _sell_failed(self, order: Id) -> None:
-        ended = self.replica.books.ended.get(order)
-        if ended and ended.order.reason == CloseReason.TAKE_PROFIT:
-            self._take_profit_again(ended.order.token)
-
-    def _take_profit_again(self, token: Asset) -> None:
-        if token in self.watches:
-            self.watches[token] = replace(self.watches[token], taken_profit=False)
 
     # -- closes from elsewhere --------------------------------------------------------------------------
     def _relay(self, wish: Close, sender: Address) -> None:

@@ -149,8 +149,11 @@ class Strategist(Member):
         through, read = message.ticks[-1].at_ns, []
         for tick in message.ticks:
             read.append(tick)
+            self._recall_sales(tick.at_ns)
             wishes = self.trader.after(tick)
-            if wishes and tick.at_ns >= message.act_from_ns:
+            if wishes and tick.at_ns < message.act_from_ns:
+                self._recall_refusals(wishes)
+            elif wishes:
                 for wish in wishes:
                     self.wishes[wish.id] = wish
                     self.ask(wish.id, PORTFOLIO, wish)
@@ -160,6 +163,19 @@ class Strategist(Member):
         self.ticks += len(read)
         ids = tuple(id for id, wish in self.wishes.items() if wish.at_ns == through)
         self.send_to(MARKET, Handled(self.role, through, ids, self.replica.lsn))
+
+    def _recall_sales(self, at_ns: int) -> None:
+        """What was sold since the last tick is not held any more; a predecessor may have been told."""
+        for token, left_ns in self.replica.books.left_at_ns.items():
+            if self.trader.through_ns <= left_ns < at_ns:
+                self.trader.held(token, False)
+
+    def _recall_refusals(self, wishes: list[Propose | Close]) -> None:
+        """A wish of the past that never became an order was refused."""
+        books = self.replica.books
+        for wish in wishes:
+            if isinstance(wish, Propose) and wish.id not in books.live and wish.id not in books.ended:
+                self.trader.held(wish.token, False)
 
     def _save(self) -> None:
         """The state of a moment at which nothing was open."""

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from actors.messages import (
     Asset,
     Body,
+    CloseReason,
     Dead,
     Deposited,
     Id,
@@ -76,7 +77,10 @@ class Position(Struct, frozen=True):
     quantity: Units
     cost: Units
     opened_at_ns: int
+    bought: Units  # At the entry, for `paid`: what it really cost a token, whatever was sold since.
+    paid: Units
     realised: int = 0  # By partial sells.
+    took_profit: bool = False  # A take profit has landed.
     fees: int = 0
 
 
@@ -284,7 +288,7 @@ def _open_position(books: Books, body: PositionOpened, at_ns: int) -> Books | Re
         return ledger
     position = Position(
         body.position, body.strategy, body.token, body.quote, body.quantity, body.cost, at_ns,
-        fees=ended.outcome.fee,
+        bought=body.quantity, paid=body.cost, fees=ended.outcome.fee,
     )  # fmt: skip
     return replace(
         books,
@@ -319,7 +323,11 @@ def _sell(books: Books, body: PositionReduced | PositionClosed, at_ns: int) -> B
     )
     if not whole:
         rest = replace(
-            position, quantity=Units(left), cost=Units(cost_left), realised=position.realised + gain
+            position,
+            quantity=Units(left),
+            cost=Units(cost_left),
+            realised=position.realised + gain,
+            took_profit=position.took_profit or ended.order.reason == CloseReason.TAKE_PROFIT,
         )
         return replace(books, positions={**books.positions, token: rest})
     return _closed(books, position, position.realised + gain - position.fees, at_ns)
