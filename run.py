@@ -70,9 +70,14 @@ def paper(  # noqa: PLR0913, PLR0917  An option each.
 
 
 @app.command()
-def status(given: DataDir = None, config: Config = HERE / "config.toml") -> None:
+def status(
+    given: DataDir = None,
+    process: Annotated[str, typer.Option(help="Only the process id of this role, for kill.")] = "",
+    config: Config = HERE / "config.toml",
+) -> None:
     """What a run is at, from another terminal."""
-    raise typer.Exit(control.status(data_dir(config, given)))
+    folder = data_dir(config, given)
+    raise typer.Exit(control.process(folder, process) if process else control.status(folder))
 
 
 @app.command()

@@ -41,7 +41,7 @@ REMEMBERED_TICKS = 512
 
 
 class Executor(Member):
-    """While an order is under way it takes one tick at a time, and answers when that tick's outcomes are durable.
+    """While an order is under way it takes one tick at a time, and answers when its outcomes are durable.
 
     Nothing of it but the log and the venue survives: a successor finds the bytes in the log, sends them
     again (which changes nothing), and asks what became of them.
@@ -63,7 +63,7 @@ class Executor(Member):
     def begun(self) -> None:
         self._start_trading()
 
-    def news(self, message: Committed) -> None:
+    def news(self, message: Committed) -> None:  # noqa: ARG002
         self._start_trading()
         self._go_on()
 
@@ -103,7 +103,7 @@ class Executor(Member):
 
     # -- start ------------------------------------------------------------------------------------------
     def _start_trading(self) -> None:
-        """Once the books, the venue and the first deposit are there; then what was found half done goes on."""
+        """Once the books, the venue and the first deposit are there; then what was half done goes on."""
         if not self.complete or self.venue is None or self.follows:
             return
         if not self.replica.books.ledger.accounts:

@@ -1,4 +1,4 @@
-"""The Market owns the feed: ticks out, at the pace of the run, as fast as everybody can follow and no faster."""
+"""The Market owns the feed: ticks out, at the pace of the run, as fast as everybody follows, no faster."""
 
 from pathlib import Path
 from typing import Any, assert_never
@@ -99,7 +99,7 @@ class Market(Member):
             self.fail(self.sentence)
         self._introduce(role)
 
-    def news(self, message: Committed) -> None:
+    def news(self, message: Committed) -> None:  # noqa: ARG002
         self._go_on()
 
     def hear(

@@ -1,8 +1,8 @@
 """Everything the actors say to each other.  Read this file first: it is the protocol of the system.
 
-    Market --Ticks--> Strategist --Propose--> Portfolio --T1 durable, Execute--> Executor --T2 durable--> venue
-    Market --Ticks--> Positions  --Close----> Portfolio      venue --outcome--> Executor --T3 durable--> Wal
-    Wal --Committed--> Portfolio, Positions, Executor, Recorder     (everybody's books are a fold of the log)
+    Market --Ticks--> Strategist --Propose--> Portfolio --T1, Execute--> Executor --T2, then bytes--> venue
+    Market --Ticks--> Positions  --Close----> Portfolio     venue --outcome--> Executor --T3--> Wal
+    Wal --Committed--> Portfolio, Positions, Executor, Recorder   (everybody's books are a fold of the log)
 
 Every message is frozen: nobody can change it after it was sent.  What goes into the log is tagged with its
 class name, so renaming such a class changes the file format; and it never holds an actor's address, for an

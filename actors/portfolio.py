@@ -1,4 +1,4 @@
-"""The Portfolio decides: it alone turns a wish into an order, and sets the money aside before anybody acts."""
+"""The Portfolio decides: it alone turns a wish into an order, and sets the money aside before anyone acts."""
 
 from typing import Any, assert_never
 
@@ -67,7 +67,7 @@ class Portfolio(Member):
             if not live.attempts:
                 self._execute(live.order)
 
-    def news(self, message: Committed) -> None:
+    def news(self, message: Committed) -> None:  # noqa: ARG002
         self._go_on()
 
     def hear(

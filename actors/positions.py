@@ -58,7 +58,7 @@ class Positions(Member):
     def begun(self) -> None:
         self._follow()
 
-    def news(self, message: Committed) -> None:
+    def news(self, message: Committed) -> None:  # noqa: ARG002
         self._watch_what_is_held()
         self._go_on()
 
@@ -169,11 +169,15 @@ class Positions(Member):
             after, reason, portion = after_bar(watch, bars[token], at_ns, self.settings.exits)
             # Profit is taken when the sell has landed, which is for the books to say.
             self.watches[token] = replace(after, taken_profit=watch.taken_profit)
-            # What is being sold is not sold again; its high still counts.
-            if reason is not None and token not in self.replica.books.claims:
+            if reason is not None and not self._claimed(token, at_ns):
                 id = Id(f"{watch.position}/{reason.value}/{at_ns}")
                 wishes.append(Close(id, token, at_ns, reason, portion))
         return wishes
+
+    def _claimed(self, token: Asset, at_ns: int) -> bool:
+        """What is being sold is not sold again; an order that ends at a tick still has the token at it."""
+        books = self.replica.books
+        return token in books.claims or books.freed_at_ns.get(token, 0) >= at_ns
 
     def _decided(self, answer: Approved | Refused | AlreadyClosing) -> None:
         self.answered(answer.id)

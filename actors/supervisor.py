@@ -65,8 +65,8 @@ class Supervisor(Actor):
     def receive(
         self,
         message: (
-            Start | Stop | GetStatus | Ready | Pong | ChildExited | Fatal | FeedEnded | Drained | Beat | Revive
-            | Poisoned
+            Start | Stop | GetStatus | Ready | Pong | ChildExited | Fatal | FeedEnded | Drained | Beat
+            | Revive | Poisoned
         ),
         sender: Address,
     ) -> None:  # fmt: skip

@@ -2,6 +2,8 @@
 
 from decimal import Context, Decimal, InvalidOperation
 
+from storage import amounts
+
 _EXACT = Context(prec=160)
 _LONGEST = 128  # Characters; GeckoTerminal sends up to 70 digits.
 _LARGEST = 60  # Digits before the point; "1e999999999" must not become a number that fills the memory.
@@ -19,11 +21,8 @@ def scaled(text: str, digits: int) -> int:
 
 
 def to_units(text: str, decimals: int, field: str) -> int:
-    """Base units of an amount in whole tokens from the configuration; `field` names it in the refusal."""
+    """Base units of an amount from the configuration, exactly; `field` names it in the ValueError."""
     try:
-        units = scaled(text, decimals)
-    except ValueError:
-        units = -1
-    if units < 0:
-        raise ValueError(f'{field} = "{text}" is not an amount; write a decimal such as "10000" or "0.02"')
-    return units
+        return amounts.to_units(text, decimals)
+    except ValueError as error:
+        raise ValueError(f'{field} = "{text}": {error}') from error

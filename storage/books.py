@@ -99,6 +99,7 @@ class Books(Struct, frozen=True):
     ended: dict[Id, EndedOrder] = {}
     positions: dict[Asset, Position] = {}
     claims: dict[Asset, Id] = {}  # The live order that has the token.
+    freed_at_ns: dict[Asset, int] = {}  # The tick at which its last order ended.
     day: Day = Day()
     left_at_ns: dict[Asset, int] = {}  # When a token was last sold out.
     saved: dict[Role, StateSaved] = {}
@@ -251,6 +252,7 @@ def _end(books: Books, outcome: Outcome, at_ns: int) -> Books | Refusal:
         ledger=ledger,
         live=_without(books.live, live.order.id),
         claims=_without(books.claims, live.order.token),
+        freed_at_ns={**books.freed_at_ns, live.order.token: at_ns},
         ended={**dict(keep), live.order.id: ended},
         last_order_ns=max(books.last_order_ns, at_ns),
         counts=_counted(books, _kind(outcome).lower()),

@@ -25,7 +25,7 @@ class Run(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     mode: Literal["paper"] = "paper"
     feed: Literal["auto", "live", "simulated", "recording"] = "auto"
     recordings: tuple[str, ...] = ()
-    speed: str = "60"  # Market seconds per second, or "max".
+    speed: str = "7200"  # Market seconds per second, or "max".
     until_end: bool = False
     data_dir: str = "data"
     seed: NotNegative = 1

@@ -75,7 +75,8 @@ class Projection:
         match body:
             case OrderOpened(order):
                 row = {
-                    "id": order.id, "side": order.side.value, "strategy": order.strategy, "token": order.token,
+                    "id": order.id, "side": order.side.value, "strategy": order.strategy,
+                    "token": order.token,
                     "amount_in": str(order.amount_in), "status": record.status.value, "reason": order.reason,
                     "at_ns": order.at_ns,
                 }  # fmt: skip
@@ -84,7 +85,8 @@ class Projection:
                 self._order(body.order, status=record.status.value, tx_id=body.tx_id)
             case Landed():
                 self._order(
-                    body.order, status=record.status.value, amount_out=str(body.amount_out), fee=str(body.fee),
+                    body.order, status=record.status.value, amount_out=str(body.amount_out),
+                    fee=str(body.fee),
                     ended_lsn=lsn,
                 )  # fmt: skip
             case Reverted():
@@ -106,7 +108,8 @@ class Projection:
         if isinstance(body, PositionOpened):
             row = {
                 "id": body.position, "token": body.token, "strategy": body.strategy,
-                "quantity": str(body.quantity), "cost": str(body.cost), "realised": "0", "opened_at_ns": at_ns,
+                "quantity": str(body.quantity), "cost": str(body.cost), "realised": "0",
+                "opened_at_ns": at_ns,
             }  # fmt: skip
             table.insert(row)
             return

@@ -7,13 +7,14 @@ from rich.console import Console
 
 from actors.base import Address, System
 from actors.commands.facts import going_on
-from actors.commands.folders import running_dir
+from actors.commands.folders import owner, running_dir
 from actors.commands.refused import DONE, FAILED, CannotRunError
 from actors.commands.view import Progress, picture, say
-from actors.messages import GetStatus, Id, RunState, StatusReport, Stop
+from actors.messages import GetStatus, Id, Role, RunState, StatusReport, Stop
 
 SUPERVISOR = "supervisor"
 PATIENCE_SECONDS = 5.0
+TAKEN = {RunState.DRAINING, RunState.STOPPED, RunState.FAILED}
 
 
 def status(data_dir: Path) -> int:
@@ -22,11 +23,22 @@ def status(data_dir: Path) -> int:
     return DONE
 
 
+def process(data_dir: Path, role: str) -> int:
+    """Print the id of the process that plays a role now."""
+    _, _, report = _reached(data_dir)
+    pid = report.pids.get(Role(role))
+    if not pid:
+        raise CannotRunError(f'No process plays "{role}" now; those that play are {", ".join(report.pids)}.')
+    say(str(pid))
+    return DONE
+
+
 def stop(data_dir: Path, close_positions: bool, seconds: float) -> int:
     """Accepted is not done: says both, each when it is true."""
     system, supervisor, report = _reached(data_dir)
-    answer = system.ask(supervisor, Stop(Id("stop"), close_positions), PATIENCE_SECONDS)
-    if not isinstance(answer, StatusReport):
+    system.tell(supervisor, Stop(Id("stop"), close_positions))
+    answer = system.ask(supervisor, GetStatus(Id("stop-accepted")), PATIENCE_SECONDS)  # Heard after the stop.
+    if not isinstance(answer, StatusReport) or answer.state not in TAKEN:
         raise CannotRunError("The run did not take the stop: try again, or look at `run.py status`.")
     closing = "sells its positions and " if close_positions else ""
     say(f"Accepted: it {closing}finishes what is under way ({going_on(answer)}).")
@@ -35,10 +47,12 @@ def stop(data_dir: Path, close_positions: bool, seconds: float) -> int:
         if report.state is RunState.FAILED:
             say(f"It has failed: {report.sentence}")
             return FAILED
-        if report.state is RunState.STOPPED or system.admin_pid is None:
+        if owner(data_dir) is None:
             say("Stopped.")
             return DONE
         time.sleep(0.1)
+        if system.admin_pid is None:
+            continue  # The launcher adds up and gives the folder back.
         now = system.ask(supervisor, GetStatus(Id(f"stop-{time.monotonic_ns()}")), 1.0)
         report = now if isinstance(now, StatusReport) else report
     raise CannotRunError(f"Not stopped after {seconds:.0f} s ({going_on(report)}); it is still at it.")

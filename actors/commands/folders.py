@@ -37,6 +37,22 @@ def running_dir(data_dir: Path) -> Path:
     return Path(words[1])
 
 
+def owner(data_dir: Path) -> int | None:
+    """The process that owns the data folder; None if nobody does."""
+    try:
+        lock = os.open(data_dir / LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int((os.pread(lock, 32, 0).split() or [b"0"])[0])
+    else:
+        return None
+    finally:
+        os.close(lock)
+
+
 @contextmanager
 def owned(data_dir: Path) -> Iterator[Path]:
     """The data folder, ours alone until the end; CannotRunError with what is in the way.

@@ -10,11 +10,12 @@ from rich.table import Table
 from actors.commands.facts import Facts, MarketFacts, facts_of
 from actors.messages import PRICE_SCALE, Asset, Landed, Price, Reverted, StatusReport, Units
 from chains.paper.book import Book, Transaction
-from storage import books, log, projection
+from storage import books, log
 from storage.amounts import shown
 from storage.audit import CHECKED, Audit, Broken, audited
 from storage.config import Run, Settings
 from storage.layout import log_path, projection_path, venue_path
+from storage.projection import digest, rebuild
 
 
 class Amount(Struct, frozen=True):
@@ -203,11 +204,11 @@ def _projection(data_dir: Path) -> tuple[str, list[Broken]]:
     """Its digest, and whether dropping and rebuilding it gives the same."""
     path, again = projection_path(data_dir), data_dir / "projection.check"
     try:
-        rebuilt = projection.rebuild(log_path(data_dir), again)
+        rebuilt = rebuild(log_path(data_dir), again)
     finally:
         for leftover in data_dir.glob(f"{again.name}*"):
             leftover.unlink()
-    kept = projection.digest(path) if path.exists() else rebuilt
+    kept = digest(path) if path.exists() else rebuilt
     wrong = [] if kept == rebuilt else [Broken("replay", 0, "the projection is not what the log adds up to")]
     return kept, wrong
 

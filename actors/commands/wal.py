@@ -6,11 +6,13 @@ from msgspec import json
 from rich.console import Console
 from rich.table import Table
 
+from actors.commands.folders import owned
 from actors.commands.refused import DONE, FAILED
 from actors.commands.view import say
-from storage import books, log, projection
+from storage import books, log
 from storage.audit import audited
 from storage.layout import log_path, projection_path
+from storage.projection import rebuild as rebuild_projection
 
 
 def show(data_dir: Path, after: int, operation: str) -> int:
@@ -48,8 +50,11 @@ def verify(data_dir: Path) -> int:
 
 
 def rebuild(data_dir: Path) -> int:
-    """Drop the projection and make it anew."""
-    path = projection_path(data_dir)
-    digest = projection.rebuild(log_path(data_dir), path)
-    say(f"{path}: rebuilt from {log.head_of(log_path(data_dir)).lsn:,} records; sha256 {digest}")
+    """Drop the projection and make it anew; refused while a run writes it, for it would lose what follows."""
+    source, path = log_path(data_dir), projection_path(data_dir)
+    if not source.exists():
+        raise log.LogError(f"{source}: there is no log; name the folder of a run with --data-dir.")
+    with owned(data_dir):
+        digest = rebuild_projection(source, path)
+        say(f"{path}: rebuilt from {log.head_of(source).lsn:,} records; sha256 {digest}")
     return DONE

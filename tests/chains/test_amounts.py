@@ -34,10 +34,16 @@ def test_whole_units_survive_the_way_there_and_back(units, decimals):
 def test_what_is_no_decimal_is_refused_in_a_sentence_that_names_it(text):
     with pytest.raises(ValueError, match="is not a decimal number"):
         scaled(text, 6)
-    with pytest.raises(ValueError, match=r"paper\.capital = .* is not an amount; write"):
+    with pytest.raises(ValueError, match=r"paper\.capital = .*: write a plain decimal"):
         to_units(text, 6, "paper.capital")
 
 
 def test_an_amount_below_zero_is_refused():
-    with pytest.raises(ValueError, match=r'paper\.gas = "-1" is not an amount'):
+    with pytest.raises(ValueError, match=r'paper\.gas = "-1": write a plain decimal that is not negative'):
         to_units("-1", 6, "paper.gas")
+
+
+def test_an_amount_with_more_digits_than_its_asset_is_refused_and_not_cut_off():
+    assert to_units("0.020000000", 6, "paper.gas") == 20_000
+    with pytest.raises(ValueError, match=r'paper\.gas = "0\.0200001": the asset has 6 decimals'):
+        to_units("0.0200001", 6, "paper.gas")

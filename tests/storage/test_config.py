@@ -63,7 +63,7 @@ def test_every_table_and_every_setting_that_is_not_its_own_explanation_has_a_com
 def test_what_is_not_written_keeps_its_default(tmp_path):
     settings = load(written(tmp_path, "[run]\nseed = 7\n"))
     assert settings.run.seed == 7
-    assert settings.run.speed == "60"
+    assert settings.run.speed == "7200"
     assert settings.limits == Settings().limits
     assert load(written(tmp_path, "")) == Settings()
 
