@@ -21,9 +21,10 @@ check: .venv/ok   ## Format, lint, type-check and look at the code's shape, as C
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --quiet tests/test_tidy.py tests/test_readme.py
 
-bench: .venv/ok   ## Measure: transport, log, and a whole run.  Figures go to bench/.
+bench: .venv/ok   ## Measure the transport and a whole run; ARGS=--quick for less.  Figures go to bench/.
 	@mkdir -p bench
-	@set -e; for probe in tests/bench/*.py; do echo "== $$probe"; $(BIN)/python "$$probe" $(ARGS); done
+	@set -e; for probe in tests/bench/*.py; do name=$$(basename $$probe .py); echo "== $$name"; \
+		$(BIN)/python -m tests.bench.$$name --json bench/$$name.json $(ARGS); done
 
 upstream: .venv/ok   ## Run Thespian's own tests over our transport.
 	$(BIN)/python tests/upstream_thespian.py $(ARGS)

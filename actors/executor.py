@@ -248,6 +248,10 @@ class Executor(Member):
         self.waiting.pop(id, None)
         self.send_to(PORTFOLIO, Executing(id, self.replica.lsn))
 
+    def on_exit(self) -> None:
+        if self.role and self.venue is not None:
+            self.venue.close()
+
     def _now(self) -> int:
         return self.recent[-1].at_ns if self.recent else self.replica.books.last_order_ns
 

@@ -1,6 +1,5 @@
 """The Market owns the feed: ticks out, at the pace of the run, as fast as everybody follows, no faster."""
 
-from pathlib import Path
 from typing import Any, assert_never
 
 import msgspec
@@ -40,7 +39,6 @@ from storage.trades import local
 
 PORTFOLIO = Role("portfolio")
 TICK = "tick"
-LIVE_PATIENCE_SECONDS = 2.0
 
 
 class GoOn(Struct, frozen=True):
@@ -327,5 +325,4 @@ class Market(Member):
             "first_prices": self.first_prices,
             "token_decimals": {each.token: each.token_decimals for each in self.feed.instruments},
             "stale": self.live.stale() if self.live else [],
-            "data_dir": str(Path(self.run.data_dir)),
         }

@@ -101,6 +101,10 @@ class Wal(Member):
         if after == self.log.head.lsn:
             self.tell(sender, Committed(after, after, ()))
 
+    def on_exit(self) -> None:
+        if self.role and not self._fatal:
+            self.log.close()
+
     def facts(self) -> dict[str, Any]:
         if self._fatal:
             return {}

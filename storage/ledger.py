@@ -72,7 +72,7 @@ def withdraw(ledger: Ledger, asset: Asset, amount: int) -> Ledger | Refusal:
 
 
 def reserve(ledger: Ledger, order: Id, asset: Asset, amount: int) -> Ledger | Refusal:
-    if amount <= 0:
+    if amount < 0:
         return Refusal.AMOUNT_NOT_POSITIVE
     if order in ledger.reservations:
         return Refusal.ID_TAKEN

@@ -143,9 +143,7 @@ class Log:
 
 def records(path: Path) -> Iterator[tuple[int, Record]]:
     """Every record of a log, chain checked on the way, without becoming its writer; raises LogCorrupt."""
-    if not path.exists():
-        raise LogError(f"{path}: there is no log; start a run first, or name its folder with --data-dir.")
-    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    database = _reader(path)
     try:
         _assert_format(database, path)
         head = Head()
@@ -161,7 +159,7 @@ def records(path: Path) -> Iterator[tuple[int, Record]]:
 
 def verify_file(path: Path) -> None:
     """Check the pages and indexes of the file itself; raises LogCorrupt."""
-    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    database = _reader(path)
     try:
         (answer,) = database.execute("PRAGMA integrity_check").fetchone()
         _snapshot(database, path)
@@ -175,11 +173,19 @@ def verify_file(path: Path) -> None:
 
 def head_of(path: Path) -> Head:
     """The end of a log, unchecked."""
-    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    database = _reader(path)
     try:
         return _end_of(database)
+    except sqlite3.DatabaseError as error:
+        raise _explained(path, error) from error
     finally:
         database.close()
+
+
+def _reader(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        raise LogError(f"{path}: there is no log; start a run first, or name its folder with --data-dir.")
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
 
 
 def _locked(path: Path) -> int:

@@ -5,6 +5,7 @@ Secrets are taken out before any sink sees a message.  Files are rotated only by
 before it starts anybody else: no process ever holds a file that another one has moved away.
 """
 
+import errno
 import logging
 import os
 import sys
@@ -21,6 +22,8 @@ from storage.secrets import redacted
 READABLE, JSON_LINES = "holdfast.log", "holdfast.jsonl"
 LARGEST = 20_000_000  # Bytes a file may have at a start before it is set aside.
 KEPT = 5  # Files set aside, .1 the newest.
+_MISSING = "%d lines are missing here: the disk was full\n"
+_MISSING_JSON = '{"level": "WARNING", "message": "%d lines are missing here: the disk was full"}\n'
 
 
 def start(folder: Path, role: str, level: str = "INFO", libraries: bool = True) -> None:
@@ -28,7 +31,10 @@ def start(folder: Path, role: str, level: str = "INFO", libraries: bool = True) 
 
     `libraries`: what they log through `logging` as well; in an actor the transport sees to that.
     """
-    readable, json_lines = _appender(folder / READABLE), _appender(folder / JSON_LINES)
+    readable, json_lines = (
+        _appender(folder / READABLE, _MISSING),
+        _appender(folder / JSON_LINES, _MISSING_JSON),
+    )
     logger.remove()
     logger.configure(extra={"role": role}, patcher=_without_secrets)
     logger.add(lambda message: readable(str(message)), level=level, format=_line, colorize=False)
@@ -50,14 +56,24 @@ def rotate(folder: Path) -> None:
             path.replace(folder / f"{name}.1")
 
 
-def _appender(path: Path) -> Callable[[str], None]:
+def _appender(path: Path, missing: str) -> Callable[[str], None]:
+    """On a full disk trading goes on without its lines; how many are missing is said when there is room."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
+    lost, torn = 0, ""
+
     def append(line: str) -> None:
-        data = line.encode("utf-8", "backslashreplace")
-        if os.write(descriptor, data) < len(data):  # loguru reports it on stderr; trading goes on.
-            raise OSError(f"{path} did not take a whole line; is the disk full?")
+        nonlocal lost, torn
+        data = (torn + (missing % lost if lost else "") + line).encode("utf-8", "backslashreplace")
+        try:
+            written = os.write(descriptor, data)
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise  # loguru reports it on stderr; trading goes on.
+            written = 0
+        whole = written == len(data)
+        lost, torn = (0, "") if whole else (lost + 1, "\n" if written else torn)
 
     return append
 

@@ -139,12 +139,19 @@ def _check_no_system(data_dir: Path) -> None:
 
 
 def _check_space(data_dir: Path) -> None:
+    if complaint := full(data_dir):
+        raise CannotRunError(complaint)
+
+
+def full(data_dir: Path) -> str:
+    """What to do about its disk; empty if there is room."""
     free = shutil.disk_usage(data_dir).free
-    if free < LEAST_FREE:
-        raise CannotRunError(
-            f"The disk of {data_dir} has only {free / 2**20:.0f} MB left: free at least "
-            f"{LEAST_FREE // 2**20} MB, for a log that can not grow stops trading."
-        )
+    if free >= LEAST_FREE:
+        return ""
+    return (
+        f"The disk of {data_dir} has only {free / 2**20:.0f} MB left: free at least "
+        f"{LEAST_FREE // 2**20} MB, for a log that can not grow stops trading."
+    )
 
 
 def _why(error: OSError) -> str:

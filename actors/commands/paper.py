@@ -13,7 +13,7 @@ from rich.console import Console
 from actors.base import Actor, Address, Poisoned, System
 from actors.commands import market_choice, origin, summary
 from actors.commands.facts import going_on
-from actors.commands.folders import owned, run_dir
+from actors.commands.folders import full, owned, run_dir
 from actors.commands.refused import DONE, FAILED, FORCED, CannotRunError
 from actors.commands.view import REDRAW_SECONDS, Screen, screen
 from actors.messages import GetStatus, Id, RunState, Start, StatusReport, Stop
@@ -79,7 +79,7 @@ def _ended(
     if last is None:
         return FORCED
     if last.state is RunState.FAILED:
-        raise FailedError(last.sentence)
+        raise FailedError(full(Path(run.data_dir)) or last.sentence)
     made = summary.of_run(last, settings, run)
     if options.summary is not None:
         summary.write(made, options.summary)

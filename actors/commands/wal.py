@@ -37,9 +37,11 @@ def verify(data_dir: Path) -> int:
     path = log_path(data_dir)
     audit = audited(log.records(path))
     log.verify_file(path)
-    folded = books.fold(record for _, record in log.records(path))
     faults = [f"{each.promise}: record {each.lsn}: {each.sentence}" for each in audit.broken]
-    faults += books.faults(folded)
+    try:
+        faults += books.faults(books.fold(record for _, record in log.records(path)))
+    except books.Unbookable as error:
+        faults.append(f"books: {error}")
     for fault in faults:
         say(fault)
     if faults:

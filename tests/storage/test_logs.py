@@ -1,7 +1,9 @@
 """The log streams: whole lines from every process, no secrets, nothing lost."""
 
+import errno
 import json
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -113,3 +115,20 @@ def test_a_small_file_is_written_on(tmp_path):
     (tmp_path / "holdfast.log").write_text("x")
     logs.rotate(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["holdfast.log"]
+
+
+def test_on_a_full_disk_lines_are_left_out_and_counted_and_no_line_is_torn(tmp_path, monkeypatch):
+    room = [10_000, 0, 5, 10_000]
+    real = os.write
+
+    def write(descriptor, data):
+        space = room.pop(0)
+        if space == 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, data[:space])
+
+    append = logs._appender(tmp_path / "log", "%d lines are missing\n")
+    monkeypatch.setattr(logs.os, "write", write)
+    for line in ("first\n", "second\n", "third\n", "fourth\n"):
+        append(line)
+    assert (tmp_path / "log").read_text() == "first\n1 lin\n2 lines are missing\nfourth\n"

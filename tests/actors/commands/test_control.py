@@ -1,4 +1,4 @@
-"""A run that is watched and ended from outside, as an operator does it: real processes, a simulated market."""
+"""A run that is watched and ended from outside, as an operator does it: real processes, a real log."""
 
 import os
 import signal
@@ -24,7 +24,11 @@ class Live:
         self.data_dir, self.processes = data_dir, set()
         command = [sys.executable, RUN, "--feed", "simulated", "--speed", "600", "--data-dir", str(data_dir)]
         self.launcher = subprocess.Popen(
-            [*command, "--no-view"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*command, "--no-view"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
 
     def ask(self, *words, code=0):
@@ -103,7 +107,15 @@ def test_a_running_system_says_so_and_stops_in_order_when_it_is_told(live):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_in_order_with_exit_code_0_and_nothing_left(live, number):
     os.kill(live.launcher.pid, number)
-    code, said = live.ended()
+    assert_in_order(*live.ended())
+
+
+def test_ctrl_c_reaches_every_process_and_the_run_still_ends_in_order(live):
+    os.killpg(live.launcher.pid, signal.SIGINT)
+    assert_in_order(*live.ended())
+
+
+def assert_in_order(code, said):
     assert code == 0
     assert "Stopping: finishes what is under way" in said
     assert "stopped:" in said

@@ -1,0 +1,92 @@
+"""What all actors share, from outside: messages in, messages out, in real processes."""
+
+import msgspec
+import pytest
+
+from actors.base import Actor, System
+from actors.member import Member
+from actors.messages import Address, Begin, Directory, Durable, Id, Ping, Pong, Role
+from storage.config import Run, Settings
+
+
+class Asker(Member):
+    """Asks the one that it is told is the log, until that answers."""
+
+    follows_log = False
+
+    def met(self, role):
+        if role == "wal":
+            self.ask("question", Role("wal"), Ping(7))
+
+    def hear(self, message, sender):
+        match message:
+            case Durable():
+                self.answered("question")
+            case Pong():
+                pass
+
+
+def begin(tmp_path):
+    run = Run(data_dir=str(tmp_path))
+    return Begin(Role("asker"), msgspec.to_builtins(Settings()), msgspec.to_builtins(run))
+
+
+@pytest.fixture
+def asker(system: System, tmp_path):
+    (tmp_path / "logs").mkdir()
+    address = system.create(Asker)
+    system.tell(address, begin(tmp_path))
+    return address
+
+
+class Deaf(Actor):
+    """A peer that never answers, but counts."""
+
+    def __init__(self):
+        super().__init__()
+        self.pings = 0
+
+    def receive(self, message, sender):
+        match message:
+            case Ping(7):
+                self.pings += 1
+            case Ping(number):
+                self.tell(sender, Pong(Role("deaf"), number, {"pings": self.pings}))
+
+
+def pings(system: System, peer: Address, number: int) -> int:
+    return system.ask(peer, Ping(number)).facts["pings"]
+
+
+def test_a_question_is_repeated_until_it_is_answered(system, asker):
+    peer = system.create(Deaf)
+    system.tell(asker, Directory(1, {Role("wal"): peer}))
+    assert system.listen(2.5) is None
+    heard = pings(system, peer, 100)
+    assert heard >= 2
+    system.tell(asker, Durable(Id("x"), 1))
+    assert system.listen(1.5) is None
+    after = pings(system, peer, 101)
+    assert system.listen(1.5) is None
+    assert pings(system, peer, 102) == after
+
+
+def test_a_successor_is_asked_at_once_and_an_older_directory_changes_nothing(system, asker):
+    first, second = system.create(Deaf), system.create(Deaf)
+    system.tell(asker, Directory(2, {Role("wal"): first}))
+    system.tell(asker, Directory(3, {Role("wal"): second}))
+    system.tell(asker, Directory(1, {Role("wal"): first}))
+    assert system.ask(asker, Ping(5)).role == "asker"
+    assert pings(system, second, 100) >= 1
+    before = pings(system, first, 101)
+    assert system.listen(1.5) is None
+    assert pings(system, first, 102) == before
+
+
+def test_what_arrives_before_the_beginning_is_kept(system, tmp_path):
+    (tmp_path / "logs").mkdir()
+    address = system.create(Asker)
+    system.tell(address, Ping(3))
+    assert system.listen(0.3) is None
+    system.tell(address, begin(tmp_path))
+    assert system.listen(2.0).number == 3

@@ -1,0 +1,46 @@
+"""The life of an operation: only what the table says, and nothing after the end."""
+
+import pytest
+
+from actors.messages import Operation, Status
+from storage import orders
+
+KINDS = {kind for _, kind in orders.TRADE}
+
+
+def test_nothing_follows_an_end():
+    for status in orders.TERMINAL:
+        assert {orders.after(status, kind) for kind in KINDS} == {None}
+
+
+def test_every_status_is_reached_and_every_one_that_is_no_end_is_left():
+    reached, left = set(orders.TRADE.values()), {before for before, _ in orders.TRADE}
+    assert reached == set(Status)
+    assert left - {orders.NEW} == set(Status) - orders.TERMINAL
+
+
+@pytest.mark.parametrize(
+    ("before", "kind"),
+    [
+        (Status.PENDING, "Landed"),
+        (Status.PENDING, "Dead"),
+        (Status.IN_PROGRESS, "RolledBack"),
+        (None, "Signed"),
+        (Status.PENDING, "OrderOpened"),
+    ],
+)
+def test_an_order_neither_ends_without_bytes_nor_is_rolled_back_with_them(before, kind):
+    assert orders.after(before, kind) is None
+
+
+def test_every_operation_of_the_audit_is_written_by_somebody():
+    assert {*orders.LOCAL.values(), Operation.TRADE_EXECUTE} == set(Operation)
+
+
+def test_the_diagram_has_one_arrow_for_every_row_of_the_table_and_every_end():
+    lines = orders.diagram().splitlines()
+    assert lines[0] == "stateDiagram-v2"
+    assert len(lines) == 1 + len(orders.TRADE) + len(orders.TERMINAL)
+    assert "    [*] --> pending: OrderOpened" in lines
+    assert "    in_progress --> failed: Dead" in lines
+    assert "    completed --> [*]" in lines

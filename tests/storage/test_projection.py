@@ -1,0 +1,72 @@
+"""The projection: however it came about, the same log gives the same tables."""
+
+import sqlite3
+
+import pytest
+
+from storage.log import Log
+from storage.projection import Projection, digest, rebuild
+from tests.deals import WBTC, WETH, busy_desk
+
+DESK = busy_desk()
+RECORDS = tuple(record for append in DESK.appends for record in append.records)
+
+
+@pytest.fixture
+def log_path(tmp_path):
+    log = Log.open(tmp_path / "wal.db")
+    for append in DESK.appends:
+        log.append(append)
+    log.close()
+    return tmp_path / "wal.db"
+
+
+def rows(path, query):
+    database = sqlite3.connect(path)
+    found = database.execute(query).fetchall()
+    database.close()
+    return found
+
+
+def test_it_is_rebuilt_twice_with_the_same_contents(log_path, tmp_path):
+    first = rebuild(log_path, tmp_path / "a.db")
+    assert rebuild(log_path, tmp_path / "a.db") == first == rebuild(log_path, tmp_path / "b.db")
+    assert not (tmp_path / "a.new").exists()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1_000])
+def test_what_is_applied_live_in_odd_batches_equals_a_rebuild(log_path, tmp_path, size):
+    live = Projection(tmp_path / "live.db")
+    for after in range(0, len(RECORDS), size):
+        live.apply(after, RECORDS[after : after + size])
+        live.apply(max(0, after - 2), RECORDS[max(0, after - 2) : after + 1])  # Heard again: no effect.
+    assert live.lsn == len(RECORDS)
+    live.close()
+    assert digest(tmp_path / "live.db") == rebuild(log_path, tmp_path / "fresh.db")
+
+
+def test_records_after_a_gap_are_never_applied(tmp_path):
+    live = Projection(tmp_path / "live.db")
+    with pytest.raises(AssertionError, match="records 1 to 3 are missing"):
+        live.apply(3, RECORDS[3:])
+    live.close()
+
+
+def test_the_tables_show_orders_with_their_ends_and_positions_with_their_results(log_path, tmp_path):
+    rebuild(log_path, tmp_path / "a.db")
+    orders = dict(rows(tmp_path / "a.db", "SELECT id, status FROM orders"))
+    assert orders[f"buy:{WETH}:1"] == "completed"
+    assert orders[f"buy:{WBTC}:4"] == "failed"
+    assert orders[f"sell:{WBTC}:7:signal"] == "in_progress"
+    assert orders[f"buy:{WETH}:8"] == "pending"
+    positions = rows(tmp_path / "a.db", "SELECT token, quantity, cost, realised, closed_at_ns FROM positions")
+    assert sorted(positions)[1] == (WETH, "0", "0", str(30 * 10**6), 3)
+    assert [each[:2] for each in positions if each[4] is None] == [(WBTC, "33")]
+
+
+def test_another_record_gives_another_digest(log_path, tmp_path):
+    whole = rebuild(log_path, tmp_path / "a.db")
+    short = Projection(tmp_path / "b.db")
+    short.apply(0, RECORDS[:-1])
+    short.close()
+    assert digest(tmp_path / "b.db") != whole
