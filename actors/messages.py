@@ -500,7 +500,7 @@ class RunState(StrEnum):
 
 
 class StatusReport(Struct, frozen=True):
-    """Answer to Start, Stop and GetStatus: accepted is not done, `state` says how far it is."""
+    """Answer to GetStatus, after a Start or Stop too: accepted is not done, `state` says how far it is."""
 
     id: Id
     state: RunState

@@ -15,6 +15,7 @@ from actors.messages import (
     Fatal,
     FeedEnded,
     GetStatus,
+    Id,
     Ping,
     Pong,
     Ready,
@@ -92,7 +93,7 @@ class Supervisor(Actor):
             case FeedEnded(_, bars):
                 logger.info("the recording has ended after {} ticks", bars)
                 if self.run.until_end:
-                    self._stop(Stop(self.start.id if self.start else message.at_ns, False))  # type: ignore[arg-type]
+                    self._stop(Stop(Id("feed-ended"), False))
             case Beat():
                 self._beat()
             case Revive(role):

@@ -74,12 +74,13 @@ class Log:
         """Take the lock, then make sure that what is read is on disk; raises LogError."""
         lock = _locked(path)
         try:
+            _assert_not_emptied(path)
             database = _connected(path)
             head = _end_of(database)
             _assert_nothing_lost(path, head, database)
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # Sync before anybody decides.
             return cls(path, database, lock, head)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             os.close(lock)
             raise _explained(path, error) from error
         except BaseException:
@@ -151,7 +152,7 @@ def records(path: Path) -> Iterator[tuple[int, Record]]:
             head = _next_head(path, head, row)
             yield head.lsn, _record(row)
         _assert_nothing_lost(path, head, database)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise _explained(path, error) from error
     finally:
         database.close()
@@ -163,11 +164,12 @@ def verify_file(path: Path) -> None:
     try:
         (answer,) = database.execute("PRAGMA integrity_check").fetchone()
         _snapshot(database, path)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise _explained(path, error) from error
     finally:
         database.close()
     if answer != "ok":
+        answer = " ".join(str(answer).split())
         raise LogCorrupt(f"{path}: {answer}; restore the last backup, this file can not be trusted.")
 
 
@@ -176,7 +178,7 @@ def head_of(path: Path) -> Head:
     database = _reader(path)
     try:
         return _end_of(database)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise _explained(path, error) from error
     finally:
         database.close()
@@ -243,6 +245,15 @@ def _assert_nothing_lost(path: Path, head: Head, database: sqlite3.Connection) -
         raise LogCorrupt(
             f"{path}: record {noted.lsn} was acknowledged but is not there (the log ends at {head.lsn});"
             " restore the last backup, this file can not be trusted."
+        )
+
+
+def _assert_not_emptied(path: Path) -> None:
+    """Before anything is written: an empty file where a log was is no new log."""
+    noted = _noted_head(path)
+    if noted is not None and noted.lsn and not (path.exists() and path.stat().st_size):
+        raise LogCorrupt(
+            f"{path}: record {noted.lsn} was acknowledged but the file is empty; restore the last backup."
         )
 
 
@@ -313,8 +324,8 @@ def _snapshot(database: sqlite3.Connection, path: Path) -> tuple[int, bytes] | N
     return lsn, body
 
 
-def _explained(path: Path, error: sqlite3.DatabaseError) -> LogError:
-    text = str(error)
+def _explained(path: Path, error: Exception) -> LogError:
+    text = " ".join(str(error).split())
     if "readonly" in text or "unable to open" in text:
         return LogError(f"{path}: {text}; its folder must be writable.")
     if "full" in text or "disk I/O" in text:

@@ -18,7 +18,7 @@ class Asker(Member):
         if role == "wal":
             self.ask("question", Role("wal"), Ping(7))
 
-    def hear(self, message, sender):
+    def hear(self, message, _sender):
         match message:
             case Durable():
                 self.answered("question")

@@ -1,4 +1,4 @@
-"""SIGKILL, for real, to real processes: nothing is lost, nothing happens twice, the books come out the same."""
+"""SIGKILL, for real, to real processes: nothing is lost or done twice, and the books come out the same."""
 
 import os
 import random
