@@ -1,0 +1,191 @@
+"""The executor from outside, over a real log and a real paper venue: what becomes of orders found half done."""
+
+import pytest
+from loguru import logger
+from msgspec.structs import replace
+
+from actors.base import Actor, System
+from actors.executor import Executor
+from actors.member import Member
+from actors.messages import (
+    PRICE_SCALE,
+    Bar,
+    Begin,
+    Dead,
+    Deposited,
+    Directory,
+    Execute,
+    Executing,
+    Follow,
+    Handled,
+    Id,
+    Instrument,
+    Landed,
+    Offered,
+    RolledBack,
+    Signed,
+    Tick,
+    Ticks,
+)
+from actors.wal import Wal
+from chains.paper.venue import PaperVenue
+from storage.books import Books, fold
+from storage.config import Paper, Run, Settings
+from storage.layout import log_path, venue_path
+from storage.log import Append, Log, records
+from storage.trades import local, opening, signing
+from tests.deals import MINUTE_NS, UNIT, USDC, WETH, order
+
+INSTRUMENT = Instrument(WETH, USDC, 18, 6, 500)
+NICE = Paper(revert_bps=0, timeout_bps=0, drop_bps=0, unanswered_bps=0, gas="0.02", capital="1000")
+T0 = 1_000 * MINUTE_NS
+
+
+def tick(minute):
+    price = 2_000 * UNIT * PRICE_SCALE
+    reserves = (2_000_000 * UNIT, 1_000 * 10**18)
+    return Tick(T0 + minute * MINUTE_NS, (Bar(WETH, price, price, price, price, 1, *reserves),))
+
+
+def bought(**changes):
+    made = order("o1", 100 * UNIT, 200_000, at_ns=T0, deadline_ns=T0 + 2 * MINUTE_NS)
+    return replace(made, **changes)
+
+
+class Ear(Actor):
+    """The market and the portfolio: passes on what it hears."""
+
+    def receive(self, message, _sender):
+        if isinstance(message, Follow | Handled | Executing):
+            heard.append(message)
+
+
+heard: list[object] = []
+
+
+class World:
+    """A log and a venue as a crash left them, and the executor that finds them."""
+
+    def __init__(self, folder, paper=NICE):
+        self.folder, self.paper = folder, paper
+        self.log = Log.open(log_path(folder))
+        self.venue = PaperVenue(venue_path(folder), paper, 1, (INSTRUMENT,), MINUTE_NS)
+        self.books = Books()
+        amounts = self.venue.balances()
+        self.write(Append(Id("deposit"), (local("deposit", Deposited(USDC, amounts[USDC]), 0),)))
+
+    def write(self, append):
+        self.log.append(append)
+        self.books = fold(append.records, self.books)
+
+    def sign(self, made, at=T0):
+        quote = self.venue.quote(made.side, WETH, made.amount_in, tick(0))
+        attempt = self.venue.build(made, quote, self.books.nonce, at)
+        signed = Signed(
+            made.id, 1, attempt.raw, attempt.tx_id, attempt.nonce, attempt.min_amount_out,
+            attempt.valid_until_ns, attempt.channel,
+        )  # fmt: skip
+        self.write(signing(signed, at))
+        return signed
+
+    def successor(self, *messages):
+        """The messages that a new executor answers with, given ticks and orders one after the other."""
+        self.log.close()
+        self.venue.close()
+        heard.clear()
+        system = System.in_process()
+        try:
+            kinds = {"wal": Wal, "executor": Executor, "market": Ear, "portfolio": Ear, "supervisor": Ear}
+            actors = {role: system.create(kind) for role, kind in kinds.items()}
+            settings, run = Settings(paper=self.paper), Run(data_dir=str(self.folder))
+            for role, kind in kinds.items():
+                if issubclass(kind, Member):
+                    system.tell(actors[role], Begin(role, settings, run))
+                    system.tell(actors[role], Directory(1, actors))
+            system.tell(actors["executor"], Offered((INSTRUMENT,), MINUTE_NS))
+            for message in messages:
+                system.tell(actors["executor"], message)
+            system.listen(0.05)
+            for address in actors.values():
+                system.kill(address)
+        finally:
+            system.shutdown()
+            logger.remove()
+        return list(heard)
+
+    def bodies(self, kind):
+        return [record.body for _, record in records(log_path(self.folder)) if isinstance(record.body, kind)]
+
+    def on_chain(self):
+        venue = PaperVenue(venue_path(self.folder), self.paper, 1, (INSTRUMENT,), MINUTE_NS)
+        try:
+            return venue.transactions()
+        finally:
+            venue.close()
+
+
+@pytest.fixture
+def world(tmp_path):
+    (tmp_path / "logs").mkdir()
+    return World(tmp_path)
+
+
+def ticks(*minutes, act_from=T0):
+    return Ticks(tuple(tick(minute) for minute in minutes), act_from, 0)
+
+
+def test_bytes_that_were_signed_and_perhaps_not_sent_are_sent_again_and_nothing_else_is(world):
+    world.write(opening(bought()))
+    signed = world.sign(bought())
+    world.successor()
+    assert [tx.raw for tx in world.on_chain()] == [signed.raw]
+    assert len(world.bodies(Signed)) == 1
+
+
+def test_a_swap_that_landed_while_nobody_looked_is_booked_once_with_what_the_receipt_says(world):
+    world.write(opening(bought()))
+    signed = world.sign(bought())
+    world.venue.broadcast(signed.raw, T0)
+    world.venue.advance(tick(1))
+    world.successor(ticks(1, act_from=T0 + 1), ticks(2, act_from=T0 + MINUTE_NS + 1))
+    (landed,) = world.bodies(Landed)
+    (tx,) = world.on_chain()
+    assert (landed.tx_id, landed.amount_out, landed.fee) == (tx.tx_id, tx.amount_out, tx.fee)
+
+
+def test_an_order_without_bytes_that_can_still_be_signed_is_signed_once(world):
+    world.write(opening(bought()))
+    answers = world.successor(ticks(0), Execute(bought()), Execute(bought()))
+    assert len(world.bodies(Signed)) == len(world.on_chain()) == 1
+    assert {answer.id for answer in answers if isinstance(answer, Executing)} == {"o1"}
+
+
+def test_an_order_without_bytes_that_is_too_late_is_rolled_back_and_its_money_is_free(world):
+    late = bought(at_ns=T0 - 10 * MINUTE_NS, deadline_ns=T0 - 8 * MINUTE_NS)
+    world.write(opening(late))
+    world.venue.advance(tick(0))
+    world.write(opening(bought(id=Id("o2"), token="paper:WBTC", position=Id("p2"))))
+    world.successor(ticks(0))
+    assert [body.order for body in world.bodies(RolledBack)] == ["o1"]
+    assert world.on_chain() == ()
+
+
+def test_silence_of_the_venue_is_no_outcome_and_absence_is_one_only_past_the_last_valid_moment(tmp_path):
+    (tmp_path / "logs").mkdir()
+    world = World(tmp_path, replace(NICE, drop_bps=10_000))
+    world.write(opening(bought()))
+    signed = world.sign(bought())
+    world.venue.broadcast(signed.raw, T0)
+    minutes = (signed.valid_until_ns - T0) // MINUTE_NS
+    answers = world.successor(*[ticks(minute, act_from=T0 + 1) for minute in range(1, minutes)])
+    assert not world.bodies(Dead)
+    assert max(each.through_ns for each in answers if isinstance(each, Handled)) == tick(minutes - 1).at_ns
+    again = World.__new__(World)
+    again.__dict__.update(world.__dict__)
+    again.log, again.venue = Log.open(log_path(tmp_path)), world_venue(world)
+    again.successor(ticks(minutes, act_from=T0 + 1), ticks(minutes + 1, act_from=T0 + 1))
+    assert [body.tx_id for body in again.bodies(Dead)] == [signed.tx_id]
+
+
+def world_venue(world):
+    return PaperVenue(venue_path(world.folder), world.paper, 1, (INSTRUMENT,), MINUTE_NS)
