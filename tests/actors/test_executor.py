@@ -1,4 +1,4 @@
-"""The executor from outside, over a real log and a real paper venue: what becomes of orders found half done."""
+"""The executor over a real log and a real paper venue: what becomes of orders that were found half done."""
 
 import pytest
 from loguru import logger
