@@ -13,6 +13,7 @@ from actors.messages import (
     Asset,
     Close,
     Committed,
+    Dead,
     Drain,
     Drained,
     Durable,
@@ -23,8 +24,11 @@ from actors.messages import (
     PositionClosed,
     Propose,
     Refused,
+    Reverted,
     Role,
+    RolledBack,
     SaveState,
+    Side,
     StateSaved,
     Tick,
     Ticks,
@@ -68,10 +72,12 @@ class Strategist(Member):
 
     def news(self, message: Committed) -> None:
         for record in message.records:
-            if isinstance(record.body, PositionClosed):
-                ended = self.replica.books.ended[record.body.order]
-                if ended.order.strategy == self.role.removeprefix(STRATEGIST):
-                    self.told.append((ended.order.token, False))
+            body = record.body
+            if isinstance(body, PositionClosed | Dead | Reverted | RolledBack):
+                order = self.replica.books.ended[body.order].order
+                mine = order.strategy == self.role.removeprefix(STRATEGIST)
+                if mine and (isinstance(body, PositionClosed) or order.side is Side.BUY):
+                    self.told.append((order.token, False))
         self._go_on()
 
     def hear(
@@ -149,7 +155,7 @@ class Strategist(Member):
         through, read = message.ticks[-1].at_ns, []
         for tick in message.ticks:
             read.append(tick)
-            self._recall_sales(tick.at_ns)
+            self._recall_ends(tick.at_ns)
             wishes = self.trader.after(tick)
             if wishes and tick.at_ns < message.act_from_ns:
                 self._recall_refusals(wishes)
@@ -164,10 +170,11 @@ class Strategist(Member):
         ids = tuple(id for id, wish in self.wishes.items() if wish.at_ns == through)
         self.send_to(MARKET, Handled(self.role, through, ids, self.replica.lsn))
 
-    def _recall_sales(self, at_ns: int) -> None:
-        """What was sold since the last tick is not held any more; a predecessor may have been told."""
-        for token, left_ns in self.replica.books.left_at_ns.items():
-            if self.trader.through_ns <= left_ns < at_ns:
+    def _recall_ends(self, at_ns: int) -> None:
+        """What was sold, or not bought after all, since the last tick; a predecessor may have been told."""
+        books = self.replica.books
+        for token, freed_ns in books.freed_at_ns.items():
+            if self.trader.through_ns <= freed_ns < at_ns and token not in books.positions:
                 self.trader.held(token, False)
 
     def _recall_refusals(self, wishes: list[Propose | Close]) -> None:
