@@ -74,7 +74,9 @@ def sign_lock(lock: int) -> None:
 
 
 def sweep(run_dir: str) -> None:
-    """Remove the sockets of the dead; only who holds the lock may."""
+    """Remove the sockets of the dead; only who holds the lock may.  A folder that is gone has none."""
+    if not os.path.isdir(run_dir):
+        return
     for entry in os.scandir(run_dir):
         with suppress(FileNotFoundError):  # Its owner was faster.
             if stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode) and not _is_heard(entry.path):

@@ -78,3 +78,7 @@ def test_no_name_is_given_twice():
     names = {processes.new_name() for _ in range(10_000)}
     assert len(names) == 10_000
     assert max(map(len, names)) <= processes.LONGEST_NAME
+
+
+def test_a_run_folder_that_is_gone_is_swept_already(tmp_path):
+    processes.sweep(str(tmp_path / "gone"))
