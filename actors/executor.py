@@ -127,18 +127,22 @@ class Executor(Member):
 
     # -- one thing after the other ----------------------------------------------------------------------
     def _go_on(self) -> None:
-        if not self.follows or self.signing or self.settling:
+        if not self.follows or self._busy():
             return
-        for id in list(self.waiting):
-            self._take(id)
+        self._take_waiting()
         if self.stash is not None and self.stash.lsn <= self.replica.lsn and not self._busy():
             ticks, self.stash = self.stash, None
             self._take_ticks(ticks)
-            for id in list(self.waiting):
-                self._take(id)
+            self._take_waiting()
 
     def _busy(self) -> bool:
         return bool(self.signing or self.settling)
+
+    def _take_waiting(self) -> None:
+        """One after the other: the next nonce is known when the last is in the books."""
+        for id in list(self.waiting):
+            if not self.signing:
+                self._take(id)
 
     def _take(self, id: Id) -> None:
         """An order whose T1 our books do not hold yet waits; one that has ended is only acknowledged."""
@@ -215,7 +219,7 @@ class Executor(Member):
         for id, live in list(self.replica.books.live.items()):
             if live.attempts:
                 self._resolve(live, new.at_ns)
-            elif id in self.unquoted:
+            elif id in self.unquoted and not self.signing:
                 self.unquoted.discard(id)
                 self._sign(live, new)
         self._settled()

@@ -34,9 +34,10 @@ from storage.config import Paper, Run, Settings
 from storage.layout import log_path, venue_path
 from storage.log import Append, Log, records
 from storage.trades import local, opening, signing
-from tests.deals import MINUTE_NS, UNIT, USDC, WETH, order
+from tests.deals import MINUTE_NS, UNIT, USDC, WBTC, WETH, order
 
 INSTRUMENT = Instrument(WETH, USDC, 18, 6, 500)
+OTHER = Instrument(WBTC, USDC, 18, 6, 500)
 NICE = Paper(revert_bps=0, timeout_bps=0, drop_bps=0, unanswered_bps=0, gas="0.02", capital="1000")
 T0 = 1_000 * MINUTE_NS
 
@@ -44,7 +45,8 @@ T0 = 1_000 * MINUTE_NS
 def tick(minute):
     price = 2_000 * UNIT * PRICE_SCALE
     reserves = (2_000_000 * UNIT, 1_000 * 10**18)
-    return Tick(T0 + minute * MINUTE_NS, (Bar(WETH, price, price, price, price, 1, *reserves),))
+    bars = tuple(Bar(token, price, price, price, price, 1, *reserves) for token in (WETH, WBTC))
+    return Tick(T0 + minute * MINUTE_NS, bars)
 
 
 def bought(**changes):
@@ -69,7 +71,7 @@ class World:
     def __init__(self, folder, paper=NICE):
         self.folder, self.paper = folder, paper
         self.log = Log.open(log_path(folder))
-        self.venue = PaperVenue(venue_path(folder), paper, 1, (INSTRUMENT,), MINUTE_NS)
+        self.venue = PaperVenue(venue_path(folder), paper, 1, (INSTRUMENT, OTHER), MINUTE_NS)
         self.books = Books()
         amounts = self.venue.balances()
         self.write(Append(Id("deposit"), (local("deposit", Deposited(USDC, amounts[USDC]), 0),)))
@@ -102,7 +104,7 @@ class World:
                 if issubclass(kind, Member):
                     system.tell(actors[role], Begin(role, settings, run))
                     system.tell(actors[role], Directory(1, actors))
-            system.tell(actors["executor"], Offered((INSTRUMENT,), MINUTE_NS))
+            system.tell(actors["executor"], Offered((INSTRUMENT, OTHER), MINUTE_NS))
             for message in messages:
                 system.tell(actors["executor"], message)
             system.listen(0.05)
@@ -117,7 +119,7 @@ class World:
         return [record.body for _, record in records(log_path(self.folder)) if isinstance(record.body, kind)]
 
     def on_chain(self):
-        venue = PaperVenue(venue_path(self.folder), self.paper, 1, (INSTRUMENT,), MINUTE_NS)
+        venue = PaperVenue(venue_path(self.folder), self.paper, 1, (INSTRUMENT, OTHER), MINUTE_NS)
         try:
             return venue.transactions()
         finally:
@@ -188,4 +190,13 @@ def test_silence_of_the_venue_is_no_outcome_and_absence_is_one_only_past_the_las
 
 
 def world_venue(world):
-    return PaperVenue(venue_path(world.folder), world.paper, 1, (INSTRUMENT,), MINUTE_NS)
+    return PaperVenue(venue_path(world.folder), world.paper, 1, (INSTRUMENT, OTHER), MINUTE_NS)
+
+
+def test_two_orders_of_one_tick_are_signed_one_after_the_other_with_consecutive_nonces(world):
+    second = bought(id=Id("o2"), token="paper:WBTC", position=Id("p2"))
+    world.write(opening(bought()))
+    world.write(opening(second))
+    world.successor(Execute(bought()), Execute(second), ticks(0))
+    assert sorted(body.nonce for body in world.bodies(Signed)) == [0, 1]
+    assert len(world.on_chain()) == 2
