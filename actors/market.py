@@ -228,11 +228,8 @@ class Market(Member):
         if not ticks:
             self._wait_or_end()
             return
-        last = ticks[-1].at_ns
-        for role in self._expected():
-            follower = self.round.followers[role]
-            if follower.through_ns < last:
-                self._feed(role, ticks)
+        for role in rounds.hungry(self.round):
+            self._feed(role, ticks)
 
     def _feed(self, role: Role, ticks: tuple[Tick, ...] = ()) -> None:
         """Give a subscriber what follows; one that is behind gets what it has missed first."""
@@ -245,8 +242,6 @@ class Market(Member):
             if not ticks:  # A feed that does not reach back so far.
                 self.round = rounds.followed(self.round, role, self.round.done_ns)
                 return
-        elif follower.through_ns > self.round.done_ns:
-            ticks = tuple(tick for tick in ticks if tick.at_ns > follower.through_ns)
         if ticks:
             self.round = rounds.asked(self.round, role)
             self.send_to(role, Ticks(ticks, self.round.done_ns + 1, self.round.lsn))

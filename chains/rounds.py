@@ -54,6 +54,13 @@ def wishes_at(round: Round, at_ns: int) -> tuple[Id, ...]:
     return tuple(sorted(id for wishes in found for id in wishes))
 
 
+def hungry(round: Round) -> list[Role]:
+    """Who needs ticks to go on.  Whoever has read ahead waits until the others have caught up: its wishes may
+    still be undecided, and more ticks would wait unanswered behind them.
+    """
+    return [role for role, each in round.followers.items() if each.through_ns <= round.done_ns]
+
+
 def done(round: Round, at_ns: int, lsn: int) -> Round:
     """Something has happened at this tick, so what was read past it is read again."""
     followers = {

@@ -1,6 +1,6 @@
 """Who has looked at which tick: the slowest decides, and nobody keeps what was read too early."""
 
-from chains.rounds import Follower, Round, asked, done, followed, handled, passed, wishes_at
+from chains.rounds import Follower, Round, asked, done, followed, handled, hungry, passed, wishes_at
 
 
 def both():
@@ -57,3 +57,12 @@ def test_who_has_ticks_and_has_not_answered_keeps_its_place():
 def test_a_quiet_stretch_moves_only_the_end():
     round = handled(both(), "a", 160, (), 2)
     assert passed(round, 160) == Round(160, round.followers, 2)
+
+
+def test_who_has_read_ahead_gets_no_more_until_the_others_have_caught_up():
+    """A subscriber that died reads a stretch again; nobody else may be handed ticks past an undecided wish."""
+    round = handled(handled(both(), "a", 160, (), 0), "b", 140, ("wish",), 0)
+    reborn = followed(round, "a", 40)
+    assert hungry(reborn) == ["a"]
+    assert hungry(handled(reborn, "a", 160, (), 0)) == []
+    assert hungry(done(handled(reborn, "a", 160, (), 0), 140, 0)) == ["a", "b"]

@@ -69,8 +69,17 @@ def start(recording: Path, data_dir: Path, *more: str) -> subprocess.Popen[bytes
 
 def to_the_end(recording: Path, data_dir: Path, *more: str) -> dict:
     run = start(recording, data_dir, *more)
-    assert run.wait(100) == 0, data_dir.with_suffix(".out").read_text()[-2000:]
+    assert end_of(run, 100) == 0, data_dir.with_suffix(".out").read_text()[-2000:]
     return json.loads(data_dir.with_suffix(".json").read_text())
+
+
+def end_of(run: subprocess.Popen[bytes], seconds: float) -> int | None:
+    """How a run ended; None if it did not, and then nothing of it is left behind for the tests that follow."""
+    try:
+        return run.wait(seconds)
+    except subprocess.TimeoutExpired:
+        kill_all(run)
+        return None
 
 
 def family(pid: int) -> list[int]:
