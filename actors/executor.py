@@ -7,7 +7,7 @@ from typing import Any, assert_never
 from loguru import logger
 
 from actors.base import Address, ChildExited, Poisoned
-from actors.member import WAL, Member
+from actors.member import MARKET, WAL, Member
 from actors.messages import (
     Append,
     Balances,
@@ -36,7 +36,7 @@ from storage.layout import venue_path
 from storage.recovery import recover
 from storage.trades import rollback, settlement, signing
 
-PORTFOLIO, MARKET = Role("portfolio"), Role("market")
+PORTFOLIO = Role("portfolio")
 REMEMBERED_TICKS = 512
 
 

@@ -109,6 +109,9 @@ class Market(Member):
         sender: Address,
     ) -> None:  # fmt: skip
         match message:
+            case Follow(role) | Handled(role) if sender != self.peers.get(role):
+                # No answer would reach it; whoever the directory names is offered the feed.
+                logger.debug("{} is not the one the market knows", role)
             case Follow(role, after_ns):
                 if self.round is not None:
                     self.round = rounds.followed(self.round, role, after_ns)

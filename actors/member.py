@@ -9,13 +9,25 @@ import msgspec
 from msgspec import Struct
 
 from actors.base import Actor, Address
-from actors.messages import Begin, Committed, Directory, Fatal, Ping, Pong, Ready, Role, Subscribe
+from actors.messages import (
+    Begin,
+    Committed,
+    Directory,
+    Fatal,
+    Offered,
+    Ping,
+    Pong,
+    Ready,
+    Role,
+    Subscribe,
+    Ticks,
+)
 from storage import logs
 from storage.config import Run, Settings
 from storage.layout import logs_path
 from storage.replica import Replica, fits, told
 
-WAL, SUPERVISOR = Role("wal"), Role("supervisor")
+WAL, SUPERVISOR, MARKET = Role("wal"), Role("supervisor"), Role("market")
 STRATEGIST = "strategist:"
 REPEAT_SECONDS = 1.0
 
@@ -48,6 +60,7 @@ class Member(Actor):
         self._unanswered: dict[str, tuple[Role, Struct]] = {}
         self._repeating = False
         self._early: list[tuple[Any, Address]] = []
+        self._offer: tuple[Offered, Address] | None = None  # From a market that nobody has told me of.
 
     # -- to override ----------------------------------------------------------------------------------
     def hear(self, message: Any, sender: Address) -> None:
@@ -109,6 +122,8 @@ class Member(Actor):
                 self._told(message)
             case Repeat():
                 self._repeat()
+            case Offered() | Ticks() if sender != self.peers.get(MARKET):
+                self._hear_stranger(message, sender)
             case _:
                 self.hear(message, sender)
 
@@ -134,6 +149,16 @@ class Member(Actor):
                 self.send_to(role, message)
         for role in changed:
             self.met(role)
+        if self._offer and self._offer[1] == self.peers.get(MARKET):
+            (offered, market), self._offer = self._offer, None
+            self.hear(offered, market)
+
+    def _hear_stranger(self, message: Offered | Ticks, sender: Address) -> None:
+        """A new market may speak before the directory names it, and answers would go to its predecessor: what
+        it offers waits.  Ticks come from whoever was asked for them, so these are a dead market's.
+        """
+        if isinstance(message, Offered):
+            self._offer = (message, sender)
 
     def _subscribe(self) -> None:
         self.send_to(WAL, Subscribe(self.role, self.replica.lsn))

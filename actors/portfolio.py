@@ -6,7 +6,7 @@ from loguru import logger
 from msgspec import Struct
 
 from actors.base import Address, ChildExited, Poisoned
-from actors.member import WAL, Member, strategies
+from actors.member import MARKET, WAL, Member, strategies
 from actors.messages import (
     AlreadyClosing,
     Append,
@@ -34,7 +34,7 @@ from actors.messages import (
 from storage.trades import local, opening
 from strategies import limits
 
-EXECUTOR, MARKET = Role("executor"), Role("market")
+EXECUTOR = Role("executor")
 
 Wish = Propose | Close
 Answer = Approved | Refused | AlreadyClosing

@@ -7,7 +7,7 @@ from loguru import logger
 from msgspec.structs import replace
 
 from actors.base import Address, ChildExited, Poisoned
-from actors.member import WAL, Member
+from actors.member import MARKET, WAL, Member
 from actors.messages import (
     AlreadyClosing,
     Append,
@@ -35,7 +35,7 @@ from chains.pool import value_of
 from storage.trades import local
 from strategies.exits import Watch, after_bar, watch_of
 
-PORTFOLIO, MARKET = Role("portfolio"), Role("market")
+PORTFOLIO = Role("portfolio")
 SAVE_EVERY = 5_000  # Ticks; a recording can be read again from there.
 SAVE_LIVE_EVERY = 30  # Live prices can not.
 _watches = msgspec.json.Decoder(dict[Asset, Watch])

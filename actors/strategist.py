@@ -5,7 +5,7 @@ from typing import Any, assert_never
 from loguru import logger
 
 from actors.base import Address, ChildExited, Poisoned
-from actors.member import STRATEGIST, WAL, Member
+from actors.member import MARKET, STRATEGIST, WAL, Member
 from actors.messages import (
     AlreadyClosing,
     Append,
@@ -36,7 +36,7 @@ from actors.messages import (
 from storage.trades import local
 from strategies.trader import NAME, Saved, Trader, decoded, encoded
 
-PORTFOLIO, MARKET = Role("portfolio"), Role("market")
+PORTFOLIO = Role("portfolio")
 SAVE_EVERY = 5_000  # Ticks.
 
 

@@ -35,6 +35,7 @@ from actors.messages import (
     PositionReduced,
     Refusal,
     Refused,
+    Role,
     Side,
     Status,
     TickClosed,
@@ -62,11 +63,20 @@ def names(count: int) -> tuple[Asset, ...]:
 
 # -- 1 ---------------------------------------------------------------------------------------------------
 class Elsewhere(Actor):
-    """The rest of the system: takes every order, and hears everything else."""
+    """The rest of the system: takes every order, and offers tokens to the portfolio."""
+
+    def __init__(self):
+        super().__init__()
+        self.portfolio = None
 
     def receive(self, message, sender):
-        if isinstance(message, Execute):
-            self.tell(sender, Executing(message.order.id, 0))
+        match message:
+            case Execute(order):
+                self.tell(sender, Executing(order.id, 0))
+            case Directory(_, actors):
+                self.portfolio = actors[Role("portfolio")]
+            case Offered():
+                self.tell(self.portfolio, message)
 
 
 def wished(folder, count):
@@ -80,10 +90,10 @@ def wished(folder, count):
         for role, kind in roles.items():
             if issubclass(kind, Member):
                 system.tell(actors[role], Begin(role, settings, run))
-                system.tell(actors[role], Directory(1, actors))
+            system.tell(actors[role], Directory(1, actors))
         instruments = tuple(Instrument(token, USDC, 18, 6, 500) for token in names(count))
         system.tell(actors["portfolio"], Balances({USDC: 1_000 * UNIT}))
-        system.tell(actors["portfolio"], Offered(instruments, 60))
+        system.tell(actors["market"], Offered(instruments, 60))
         wishes = [propose(token, 60) for token in names(count)]
         for wish in wishes:
             system.tell(actors["portfolio"], wish)

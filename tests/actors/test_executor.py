@@ -22,6 +22,7 @@ from actors.messages import (
     Instrument,
     Landed,
     Offered,
+    Role,
     RolledBack,
     Signed,
     Tick,
@@ -57,9 +58,18 @@ def bought(**changes):
 class Ear(Actor):
     """The market and the portfolio: passes on what it hears."""
 
+    def __init__(self):
+        super().__init__()
+        self.executor = None
+
     def receive(self, message, _sender):
-        if isinstance(message, Follow | Handled | Executing):
-            heard.append(message)
+        match message:
+            case Follow() | Handled() | Executing():
+                heard.append(message)
+            case Directory(_, actors):
+                self.executor = actors[Role("executor")]
+            case Offered() | Ticks() | Execute():
+                self.tell(self.executor, message)
 
 
 heard: list[object] = []
@@ -103,10 +113,9 @@ class World:
             for role, kind in kinds.items():
                 if issubclass(kind, Member):
                     system.tell(actors[role], Begin(role, settings, run))
-                    system.tell(actors[role], Directory(1, actors))
-            system.tell(actors["executor"], Offered((INSTRUMENT, OTHER), MINUTE_NS))
-            for message in messages:
-                system.tell(actors["executor"], message)
+                system.tell(actors[role], Directory(1, actors))
+            for message in (Offered((INSTRUMENT, OTHER), MINUTE_NS), *messages):
+                system.tell(actors["market"], message)
             system.listen(0.05)
             for address in actors.values():
                 system.kill(address)

@@ -1,11 +1,13 @@
 """What all actors share, from outside: messages in, messages out, in real processes."""
 
+import time
+
 import msgspec
 import pytest
 
 from actors.base import Actor, System
 from actors.member import Member
-from actors.messages import Address, Begin, Directory, Durable, Id, Ping, Pong, Role
+from actors.messages import Address, Begin, Directory, Durable, Id, Offered, Ping, Pong, Role, Ticks
 from storage.config import Run, Settings
 
 
@@ -18,12 +20,20 @@ class Asker(Member):
         if role == "wal":
             self.ask("question", Role("wal"), Ping(7))
 
+    def opened(self):
+        self.heard = []
+
     def hear(self, message, _sender):
         match message:
             case Durable():
                 self.answered("question")
+            case Offered() | Ticks():
+                self.heard.append(type(message).__name__)
             case Pong():
                 pass
+
+    def facts(self):
+        return {"heard": self.heard}
 
 
 def begin(tmp_path):
@@ -90,3 +100,39 @@ def test_what_arrives_before_the_beginning_is_kept(system, tmp_path):
     assert system.listen(0.3) is None
     system.tell(address, begin(tmp_path))
     assert system.listen(2.0).number == 3
+
+
+class Speaker(Actor):
+    """Says what it hears to the asker."""
+
+    def __init__(self):
+        super().__init__()
+        self.asker = None
+
+    def receive(self, message, _sender):
+        match message:
+            case Directory(_, actors):
+                self.asker = actors[Role("asker")]
+            case Offered() | Ticks():
+                self.tell(self.asker, message)
+
+
+def test_what_a_market_offers_waits_until_the_directory_names_it(system, asker):
+    """Answered at once, the answer would go to its dead predecessor, and both would wait for ever."""
+    old, new = system.create(Speaker), system.create(Speaker)
+    for speaker in (old, new):
+        system.tell(speaker, Directory(1, {Role("asker"): asker}))
+    system.tell(asker, Directory(1, {Role("market"): old}))
+    system.tell(new, Offered((), 60))
+    system.tell(new, Ticks((), 0, 0))
+    assert heard(system, asker) == []
+    system.tell(asker, Directory(2, {Role("market"): new}))
+    system.tell(new, Ticks((), 0, 0))
+    system.tell(old, Ticks((), 0, 0))
+    assert heard(system, asker) == ["Offered", "Ticks"]
+
+
+def heard(system, asker):
+    """Once everything that was said before has arrived."""
+    time.sleep(0.2)
+    return system.ask(asker, Ping(1)).facts["heard"]

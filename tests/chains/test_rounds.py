@@ -60,7 +60,7 @@ def test_a_quiet_stretch_moves_only_the_end():
 
 
 def test_who_has_read_ahead_gets_no_more_until_the_others_have_caught_up():
-    """A subscriber that died reads a stretch again; nobody else may be handed ticks past an undecided wish."""
+    """A reborn subscriber reads a stretch again; nobody else is handed ticks past an undecided wish."""
     round = handled(handled(both(), "a", 160, (), 0), "b", 140, ("wish",), 0)
     reborn = followed(round, "a", 40)
     assert hungry(reborn) == ["a"]

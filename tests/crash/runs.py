@@ -74,7 +74,7 @@ def to_the_end(recording: Path, data_dir: Path, *more: str) -> dict:
 
 
 def end_of(run: subprocess.Popen[bytes], seconds: float) -> int | None:
-    """How a run ended; None if it did not, and then nothing of it is left behind for the tests that follow."""
+    """How a run ended; None if it did not, and then nothing of it is left behind."""
     try:
         return run.wait(seconds)
     except subprocess.TimeoutExpired:
