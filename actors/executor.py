@@ -38,6 +38,7 @@ from storage.trades import rollback, settlement, signing
 
 PORTFOLIO = Role("portfolio")
 REMEMBERED_TICKS = 512
+BALANCES = "balances"
 
 
 class Executor(Member):
@@ -66,10 +67,6 @@ class Executor(Member):
     def news(self, message: Committed) -> None:  # noqa: ARG002
         self._start_trading()
         self._go_on()
-
-    def met(self, role: Role) -> None:
-        if role == PORTFOLIO:
-            self._report_balances()
 
     def hear(
         self,
@@ -109,6 +106,7 @@ class Executor(Member):
         if not self.replica.books.ledger.accounts:
             self._report_balances()
             return
+        self.answered(BALANCES)
         self.follows = True
         found = recover(self.replica.books, max(self.venue.head_ns(), self.replica.books.last_order_ns))
         self.recovered = found.report()
@@ -123,7 +121,7 @@ class Executor(Member):
 
     def _report_balances(self) -> None:
         if self.venue is not None and self.complete and not self.replica.books.ledger.accounts:
-            self.send_to(PORTFOLIO, Balances(self.venue.balances()))
+            self.ask(BALANCES, PORTFOLIO, Balances(self.venue.balances()))
 
     # -- one thing after the other ----------------------------------------------------------------------
     def _go_on(self) -> None:

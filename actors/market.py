@@ -38,7 +38,10 @@ from chains.rounds import BATCH, Round
 from storage.trades import local
 
 PORTFOLIO = Role("portfolio")
-TICK = "tick"
+
+
+def tick_key(at_ns: int) -> str:
+    return f"tick {at_ns}"
 
 
 class GoOn(Struct, frozen=True):
@@ -112,9 +115,9 @@ class Market(Member):
             case Follow(role) | Handled(role) if sender != self.peers.get(role):
                 # No answer would reach it; whoever the directory names is offered the feed.
                 logger.debug("{} is not the one the market knows", role)
-            case Follow(role, after_ns):
+            case Follow(role, after_ns, wishes):
                 if self.round is not None:
-                    self.round = rounds.followed(self.round, role, after_ns)
+                    self.round = rounds.followed(self.round, role, after_ns, wishes)
                     self._feed(role)
                     self._go_on()
             case Handled():
@@ -183,9 +186,12 @@ class Market(Member):
         self._go_on()
 
     def _done(self, at_ns: int, lsn: int) -> None:
-        if self.round is None or self.closing is None or self.closing.at_ns != at_ns:
-            return
-        self.answered(TICK)
+        self.answered(tick_key(at_ns))
+        if self.closing is not None and self.closing.at_ns == at_ns:
+            self._pass_closed(at_ns, lsn)
+
+    def _pass_closed(self, at_ns: int, lsn: int) -> None:
+        assert self.round is not None
         self.closing = None
         self._see(self.round.done_ns, at_ns)
         self.round = rounds.done(self.round, at_ns, lsn)
@@ -211,11 +217,9 @@ class Market(Member):
     def _close(self, at_ns: int, wishes: tuple[Id, ...]) -> None:
         assert self.round is not None
         self.closing = TickClosed(at_ns, wishes, self.round.lsn)
+        self.ask(tick_key(at_ns), PORTFOLIO, self.closing)
         if self.feed is not None and not self.feed.paced:
-            self.send_to(PORTFOLIO, self.closing)
-            self._done(at_ns, self.replica.lsn)
-            return
-        self.ask(TICK, PORTFOLIO, self.closing)
+            self._pass_closed(at_ns, self.replica.lsn)  # Live prices do not wait.
 
     def _all_here(self) -> bool:
         assert self.round is not None

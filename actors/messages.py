@@ -123,6 +123,7 @@ class Follow(Struct, frozen=True):
 
     role: Role
     after_ns: int | None  # None: from now on; the last known tick comes first.
+    wishes: tuple[Id, ...] = ()  # Made at that very tick, and not yet decided as far as the role knows.
 
 
 class Ticks(Struct, frozen=True):

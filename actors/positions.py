@@ -107,6 +107,10 @@ class Positions(Member):
         self._ask_for_ticks()
 
     def _ask_for_ticks(self) -> None:
+        """From the tick at which we wait for a decision, or from what our watches have seen."""
+        if self.wishes:
+            self.send_to(MARKET, Follow(self.role, self.seen_ns, tuple(self.wishes)))
+            return
         seen = [watch.last_tick_ns for watch in self.watches.values()]
         self.send_to(MARKET, Follow(self.role, min(seen) if seen else None))
 
@@ -135,7 +139,14 @@ class Positions(Member):
     def _go_on(self) -> None:
         if self.follows and self.stash is not None and self.stash.lsn <= self.replica.lsn:
             ticks, self.stash = self.stash, None
+            self._forget_decided(ticks.ticks[0].at_ns)
             self._take_ticks(ticks)
+
+    def _forget_decided(self, first_ns: int) -> None:
+        """The market is past the tick of these wishes: they are orders in the books, or refused."""
+        for id in [id for id, wish in self.wishes.items() if wish.at_ns < first_ns]:
+            self.wishes.pop(id)
+            self.answered(id)
 
     def _take_ticks(self, message: Ticks) -> None:
         through = message.ticks[-1].at_ns

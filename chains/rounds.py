@@ -28,10 +28,13 @@ class Round(Struct, frozen=True):
         return min((each.through_ns for each in self.followers.values()), default=self.done_ns)
 
 
-def followed(round: Round, role: Role, after_ns: int | None) -> Round:
-    """A subscriber, new or reborn; None: it wants to see the tick that is done last once more."""
+def followed(round: Round, role: Role, after_ns: int | None, wishes: tuple[Id, ...] = ()) -> Round:
+    """A subscriber, new or reborn; None: it wants to see the tick that is done last once more.
+
+    `wishes` are those that it made at `after_ns`, to a market that died, and has not heard of.
+    """
     through_ns = round.done_ns - 1 if after_ns is None else after_ns
-    return with_follower(round, role, Follower(through_ns))
+    return with_follower(round, role, Follower(through_ns, wishes))
 
 
 def handled(round: Round, role: Role, through_ns: int, wishes: tuple[Id, ...], lsn: int) -> Round:

@@ -65,13 +65,26 @@ def test_a_killed_actor_is_succeeded_and_the_books_come_out_the_same(role, undis
     run = runs.start(recording, data_dir, "--speed", "200000")
     chance = random.Random(role)
     for _ in range(3):
-        time.sleep(chance.uniform(0.3, 0.9))
+        time.sleep(chance.uniform(0.02, 0.9))
         kill_role(data_dir, role)
     assert runs.end_of(run, 100) == 0, data_dir.with_suffix(".out").read_text()[-2000:]
     log = (data_dir / "logs/holdfast.log").read_text()
     assert f"{role} has died" in log
     summary = runs.json.loads(data_dir.with_suffix(".json").read_text())
     assert_same_books(summary, data_dir, undisturbed)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_actors_killed_one_after_the_other_from_the_first_moment_change_nothing(seed, undisturbed, tmp_path):
+    recording, _, _ = undisturbed
+    data_dir = tmp_path / "data"
+    run = runs.start(recording, data_dir, "--speed", "200000")
+    chance = random.Random(seed)
+    for _ in range(8):
+        time.sleep(chance.uniform(0.0, 0.3))
+        kill_role(data_dir, chance.choice(ROLES))
+    assert runs.end_of(run, 100) == 0, data_dir.with_suffix(".out").read_text()[-2000:]
+    assert_same_books(runs.json.loads(data_dir.with_suffix(".json").read_text()), data_dir, undisturbed)
 
 
 def kill_role(data_dir, role):

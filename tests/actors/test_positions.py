@@ -1,0 +1,125 @@
+"""Positions, from outside: ticks in, wishes and answers out, over a real log."""
+
+import pytest
+from loguru import logger
+
+from actors.base import Actor, System
+from actors.member import Member
+from actors.messages import (
+    PRICE_SCALE,
+    AlreadyClosing,
+    Append,
+    Bar,
+    Begin,
+    Close,
+    Directory,
+    Follow,
+    Handled,
+    Id,
+    Instrument,
+    Offered,
+    Role,
+    Tick,
+    Ticks,
+)
+from actors.positions import Positions
+from actors.wal import Wal
+from storage.config import Run, Settings
+from storage.layout import log_path
+from storage.log import Log
+from tests.deals import MINUTE_NS, UNIT, USDC, WETH, Desk
+
+HELD = 10**18
+ENTRY = 100 * UNIT * PRICE_SCALE
+heard: list[object] = []
+
+
+class Ear(Actor):
+    """The market and the portfolio: notes what Positions says, and passes on what the test says."""
+
+    def __init__(self):
+        super().__init__()
+        self.positions = None
+
+    def receive(self, message, _sender):
+        match message:
+            case Directory(_, actors):
+                self.positions = actors[Role("positions")]
+            case Follow() | Handled() | Close():
+                heard.append(message)
+            case Offered() | Ticks() | AlreadyClosing():
+                self.tell(self.positions, message)
+
+
+def ticks(first, *prices):
+    bars = (Bar(WETH, price, price, price, price, 1, 10**12, 10**21) for price in prices)
+    after = tuple(Tick((first + number) * MINUTE_NS, (bar,)) for number, bar in enumerate(bars))
+    return Ticks(after, after[0].at_ns, 0)
+
+
+@pytest.fixture
+def say(tmp_path):
+    """Says something as the market (or, once reborn, its successor), and returns what that led to."""
+    (tmp_path / "logs").mkdir()
+    desk = Desk()
+    desk.bought(WETH, HELD, at_ns=MINUTE_NS)
+    log = Log.open(log_path(tmp_path))
+    log.append(Append(Id("before"), tuple(desk.records)))
+    log.close()
+    heard.clear()
+    system = System.in_process()
+    kinds = {"wal": Wal, "positions": Positions, "market": Ear, "portfolio": Ear, "supervisor": Ear}
+    actors = {Role(role): system.create(kind) for role, kind in kinds.items()}
+
+    def said(*messages):
+        heard.clear()
+        for message in messages:
+            if message == "reborn":
+                actors[Role("market")] = system.create(Ear)
+                for address in actors.values():
+                    system.tell(address, Directory(2, dict(actors)))
+            else:
+                system.tell(actors[Role("market")], message)
+        system.listen(0.05)
+        return list(heard)
+
+    try:
+        for role, kind in kinds.items():
+            if issubclass(kind, Member):
+                system.tell(actors[role], Begin(role, Settings(), Run(data_dir=str(tmp_path))))
+            system.tell(actors[role], Directory(1, dict(actors)))
+        said(Offered((Instrument(WETH, USDC, 18, 6, 500),), MINUTE_NS))
+        yield said
+        for address in actors.values():
+            system.kill(address)
+    finally:
+        system.shutdown()
+        logger.remove()
+
+
+def test_it_stops_at_the_tick_at_which_something_must_be_sold(say):
+    wish, handled = say(ticks(2, ENTRY, ENTRY // 2, ENTRY // 4))
+    assert (wish.token, wish.at_ns) == (WETH, 3 * MINUTE_NS)
+    assert handled == Handled(Role("positions"), 3 * MINUTE_NS, (wish.id,), handled.lsn)
+
+
+def test_a_successor_of_the_market_hears_of_the_wish_that_is_not_decided(say):
+    """Else it would pass that tick, and nobody would ever decide."""
+    wish, _ = say(ticks(2, ENTRY, ENTRY // 2))
+    offered = Offered((Instrument(WETH, USDC, 18, 6, 500),), MINUTE_NS)
+    assert Follow(Role("positions"), 3 * MINUTE_NS, (wish.id,)) in say("reborn", offered)
+
+
+def test_a_wish_that_the_market_has_passed_holds_up_nothing(say):
+    """The answer died with the portfolio; what became of the wish is in the books."""
+    first, _ = say(ticks(2, ENTRY // 2))
+    again, handled = say(ticks(3, ENTRY // 2, ENTRY // 2))
+    assert again.at_ns == 3 * MINUTE_NS != first.at_ns
+    assert handled.wishes == (again.id,)
+
+
+def test_an_answer_lets_it_go_on(say):
+    wish, _ = say(ticks(2, ENTRY // 2))
+    assert say(AlreadyClosing(wish.id, Id("other"))) == []
+    later = say(ticks(3, ENTRY))
+    assert later == [Handled(Role("positions"), 3 * MINUTE_NS, (), later[0].lsn)]
