@@ -217,8 +217,8 @@ class Executor(Member):
         for id, live in list(self.replica.books.live.items()):
             if live.attempts:
                 self._resolve(live, new.at_ns)
-            elif id in self.unquoted and not self.signing:
-                self.unquoted.discard(id)
+            elif id not in self.waiting and not self.signing:
+                self.unquoted.discard(id)  # Or it was a predecessor's, which nobody tells us of again.
                 self._sign(live, new)
         self._settled()
 

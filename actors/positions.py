@@ -49,6 +49,7 @@ class Positions(Member):
         self.watches: dict[Asset, Watch] = {}
         self.prices: dict[Asset, Price] = {}
         self.wishes: dict[Id, Close] = {}
+        self.decided: dict[Id, Close] = {}  # Of a tick that may not be done yet.
         self.asked_by: dict[Id, Address] = {}  # Closes that somebody else asked for through us.
         self.stash: Ticks | None = None
         self.seen_ns = 0
@@ -57,6 +58,12 @@ class Positions(Member):
 
     def begun(self) -> None:
         self._follow()
+
+    def met(self, role: Role) -> None:
+        """Its predecessor may have answered and died before the tick was done: refusals leave no record."""
+        if role == PORTFOLIO:
+            for wish in self.decided.values():
+                self.send_to(PORTFOLIO, wish)
 
     def news(self, message: Committed) -> None:  # noqa: ARG002
         self._watch_what_is_held()
@@ -138,7 +145,7 @@ class Positions(Member):
 
     def _go_on(self) -> None:
         if self.follows and self.stash is not None and self.stash.lsn <= self.replica.lsn:
-            ticks, self.stash = self.stash, None
+            ticks, self.stash, self.decided = self.stash, None, {}
             self._forget_decided(ticks.ticks[0].at_ns)
             self._take_ticks(ticks)
 
@@ -192,7 +199,8 @@ class Positions(Member):
 
     def _decided(self, answer: Approved | Refused | AlreadyClosing) -> None:
         self.answered(answer.id)
-        self.wishes.pop(answer.id, None)
+        if wish := self.wishes.pop(answer.id, None):
+            self.decided[answer.id] = wish
         if asker := self.asked_by.pop(answer.id, None):
             self.tell(asker, answer)
 

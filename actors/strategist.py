@@ -52,6 +52,7 @@ class Strategist(Member):
         self.before = self.trader.saved()  # Where to go back to.
         self.batch: tuple[Tick, ...] = ()  # What was read since.
         self.wishes: dict[Id, Propose | Close] = {}
+        self.decided: dict[Id, Propose | Close] = {}  # Of a tick that may not be done yet.
         self.told: list[tuple[Asset, bool]] = []
         self.stash: Ticks | None = None
         self.saving: Id | None = None
@@ -69,6 +70,12 @@ class Strategist(Member):
 
     def _ask_for_ticks(self) -> None:
         self.send_to(MARKET, Follow(self.role, self.before.through_ns))
+
+    def met(self, role: Role) -> None:
+        """Its predecessor may have answered and died before the tick was done: refusals leave no record."""
+        if role == PORTFOLIO:
+            for wish in self.decided.values():
+                self.send_to(PORTFOLIO, wish)
 
     def news(self, message: Committed) -> None:
         for record in message.records:
@@ -113,7 +120,8 @@ class Strategist(Member):
 
     def _decided(self, answer: Approved | Refused | AlreadyClosing) -> None:
         self.answered(answer.id)
-        wish = self.wishes.pop(answer.id, None)
+        if wish := self.wishes.pop(answer.id, None):
+            self.decided[answer.id] = wish
         if isinstance(wish, Propose) and isinstance(answer, Refused):
             self.told.append((wish.token, False))
         self._go_on()
@@ -136,7 +144,7 @@ class Strategist(Member):
         if self.before.through_ns - self.saved_ns > 0 and self.ticks >= SAVE_EVERY and not self.wishes:
             self._save()
             return
-        ticks, self.stash = self.stash, None
+        ticks, self.stash, self.decided = self.stash, None, {}
         self._take_ticks(ticks)
 
     def _go_back(self, through_ns: int) -> None:

@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import time
+from contextlib import suppress
 
 import pytest
 import runs
@@ -91,8 +92,9 @@ def kill_role(data_dir, role):
     end = time.monotonic() + 10
     while time.monotonic() < end:
         if pid := runs.pid_of(data_dir, role):
-            os.kill(pid, signal.SIGKILL)
-            return
+            with suppress(ProcessLookupError):  # The one that was killed last: its successor is on its way.
+                os.kill(pid, signal.SIGKILL)
+                return
     raise AssertionError(f"{role} was not to be found")
 
 
