@@ -131,8 +131,7 @@ class Strategist(Member):
         if not self.follows or self.stash is None or self.stash.lsn > self.replica.lsn or self.saving:
             return
         first = self.stash.ticks[0].at_ns
-        if any(wish.at_ns < first for wish in self.wishes.values()):
-            return  # Decided, but we have not heard how.
+        self._learn_decided(first)
         self._go_back(first - 1)
         if self.told:
             for token, held in self.told:
@@ -146,6 +145,15 @@ class Strategist(Member):
             return
         ticks, self.stash, self.decided = self.stash, None, {}
         self._take_ticks(ticks)
+
+    def _learn_decided(self, first_ns: int) -> None:
+        """The market is past the tick of these wishes: they are orders in the books, or refused."""
+        books = self.replica.books
+        for id, wish in [(id, wish) for id, wish in self.wishes.items() if wish.at_ns < first_ns]:
+            self.answered(id)
+            del self.wishes[id]
+            if isinstance(wish, Propose) and id not in books.live and id not in books.ended:
+                self.told.append((wish.token, False))
 
     def _go_back(self, through_ns: int) -> None:
         """Forget what was read past this moment, wishes too: it is read again, and may come out otherwise."""

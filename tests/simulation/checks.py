@@ -1,0 +1,139 @@
+"""The promises, checked by a second, naive set of books that knows the chain and shares no code with ours."""
+
+from actors.messages import (
+    Dead,
+    Deposited,
+    Landed,
+    OrderOpened,
+    PositionClosed,
+    PositionOpened,
+    PositionReduced,
+    Reserved,
+    Returned,
+    Reverted,
+    RolledBack,
+    Side,
+    Signed,
+    StateSaved,
+)
+from tests.simulation.outside import USDC, Chain
+
+
+class Violation(AssertionError):
+    """A promise is broken."""
+
+
+def demand(truth: object, sentence: str) -> None:
+    if not truth:
+        raise Violation(sentence)
+
+
+class Naive:
+    """Cash in hand, what each order may still take of it, what is held; one record after the other."""
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        self.cash = 0
+        self.held: dict[str, int] = {}
+        self.orders: dict[str, OrderOpened] = {}
+        self.set_aside: dict[str, int] = {}
+        self.live: dict[str, str] = {}  # Order -> token.
+        self.signed: dict[str, Signed] = {}
+        self.settled: set[str] = set()
+        self.records = 0
+        self.kinds: dict[str, int] = {}
+
+    def write(self, records: tuple) -> None:
+        for record in records:
+            self.records += 1
+            kind = type(record.body).__name__
+            self.kinds[kind] = self.kinds.get(kind, 0) + 1
+            self.take(record.body)
+        demand(self.free() >= 0, f"no-overdraft: {self.free()} is free")
+        demand(all(amount >= 0 for amount in self.held.values()), f"no-overdraft: holds {self.held}")
+
+    def free(self) -> int:
+        return self.cash - sum(self.set_aside.values())
+
+    def take(self, body) -> None:
+        match body:
+            case Deposited(_, amount):
+                demand(self.cash == 0, "the first deposit is booked twice")
+                self.cash += amount
+            case OrderOpened(order):
+                demand(order.id not in self.orders, f"{order.id} is opened twice")
+                demand(order.token not in self.live.values(), f"two live orders for {order.token}")
+                self.orders[order.id], self.live[order.id] = order, order.token
+            case Reserved():
+                order = self.orders[body.order]
+                spent = order.max_fee + (order.amount_in if order.side is Side.BUY else 0)
+                self.set_aside[order.id] = spent
+            case Signed():
+                self.sign(body)
+            case Landed() | Reverted():
+                self.settle(body)
+            case Dead(order, tx_id, _):
+                demand(self.cannot_land(tx_id), f"no-guess: {order} is called dead and may still land")
+                self.end(order)
+            case RolledBack(order):
+                used = [tx for tx, signed in self.signed.items() if signed.order == order]
+                demand(not used, f"no-guess: {order} is rolled back, and bytes exist")
+                self.end(order)
+            case Returned() | StateSaved() | PositionOpened() | PositionReduced() | PositionClosed():
+                """They follow from the others."""
+            case _:
+                raise Violation(f"nobody expects {body}")
+
+    def sign(self, signed: Signed) -> None:
+        demand(signed.order in self.live, f"{signed.order} is signed and not live")
+        demand(signed.tx_id not in self.signed, f"{signed.tx_id} is signed twice")
+        for other in self.signed.values():
+            same = other.order == signed.order or other.nonce != signed.nonce
+            demand(same, f"nonce {signed.nonce} belongs to {other.order} and to {signed.order}")
+            again = other.order == signed.order and other.nonce != signed.nonce
+            demand(not again, f"exactly-once: {signed.order} is signed under two nonces")
+        self.signed[signed.tx_id] = signed
+
+    def settle(self, body: Landed | Reverted) -> None:
+        demand(body.tx_id not in self.settled, f"exactly-once: {body.tx_id} is booked twice")
+        self.settled.add(body.tx_id)
+        sent = self.chain.sent.get(body.tx_id)
+        receipt = sent.receipt if sent else None
+        demand(receipt, f"no-guess: {body.tx_id} is booked and not on chain")
+        order = self.orders[body.order]
+        self.cash -= receipt.fee
+        demand(receipt.fee == body.fee, "settle-from-chain: another fee")
+        if isinstance(body, Landed):
+            booked = (body.amount_in, body.amount_out)
+            real = (receipt.amount_in, receipt.amount_out)
+            demand(receipt.landed and booked == real, f"settle-from-chain: {booked} booked, {real} real")
+            buy = order.side is Side.BUY
+            self.cash += -receipt.amount_in if buy else receipt.amount_out
+            change = receipt.amount_out if buy else -receipt.amount_in
+            self.held[order.token] = self.held.get(order.token, 0) + change
+        else:
+            demand(not receipt.landed, f"no-guess: {body.tx_id} is booked as reverted and landed")
+        self.end(body.order)
+
+    def end(self, order: str) -> None:
+        demand(order in self.live, f"{order} ends twice")
+        del self.live[order]
+        self.set_aside.pop(order, None)
+
+    def cannot_land(self, tx_id: str) -> bool:
+        sent = self.chain.sent.get(tx_id)
+        if sent is None:
+            return self.chain.head_ns >= self.signed[tx_id].valid_until_ns
+        return sent.ended == "expired" or (not sent.ended and self.chain.head_ns >= sent.valid_until_ns)
+
+    # -- at any moment, and at the end ----------------------------------------------------------------------
+    def broadcast(self, tx_id: str) -> None:
+        demand(tx_id in self.signed, f"write-ahead: {tx_id} is out and not in the log")
+
+    def at_the_end(self) -> None:
+        demand(not self.live, f"liveness: {sorted(self.live)} never ended")
+        landed = self.chain.landed_orders
+        demand(len(landed) == len(set(landed)), "exactly-once: an order has landed twice")
+        chain = {asset: amount for asset, amount in self.chain.balance.items() if amount}
+        ours = {asset: amount for asset, amount in {**self.held, USDC: self.cash}.items() if amount}
+        demand(ours == chain, f"the chain has {chain}, our books {ours}")

@@ -1,0 +1,184 @@
+"""The world outside, as a schedule draws it: prices, and a venue that answers late, wrongly or not at all.
+
+The venue keeps a book of its own of what really happened.  It shares no code with the paper venue.
+"""
+
+import json
+import random
+from dataclasses import dataclass, field
+
+from actors.messages import PRICE_SCALE, Asset, Bar, Instrument, Side, Tick, Units
+from chains.venue import Attempt, Missing, Quote, Receipt, Taken, Unanswered, Waiting
+
+MINUTE_NS = 60 * 10**9
+USDC = Asset("paper:USDC")
+CAPITAL, GAS = 10_000 * 10**6, 20_000
+T0 = 1_600_000_020 * 10**9 // MINUTE_NS * MINUTE_NS
+
+
+class Prices:
+    """A feed: a random walk with gaps, the same whenever it is read."""
+
+    name, bar_ns, paced = "simulation", MINUTE_NS, True
+
+    def __init__(self, seed: int, tokens: int, bars: int) -> None:
+        chance = random.Random(seed)
+        names = [Asset(f"paper:T{number}") for number in range(tokens)]
+        self.instruments = tuple(Instrument(name, USDC, 6, 6, 3_000) for name in names)
+        self.total = bars
+        level = dict.fromkeys(names, 1_000)
+        self.ticks = []
+        for number in range(bars):
+            made = []
+            for name in names:
+                step = 1.5 if chance.random() < 0.05 else 1.04
+                level[name] = max(50, int(level[name] * (step if chance.random() < 0.5 else 1 / step)))
+                if chance.random() < 0.9:
+                    price = level[name] * 10**6 * PRICE_SCALE // 1_000
+                    reserves = (level[name] * 10**9, 10**12)
+                    made.append(Bar(name, price, price, price, price, 1, *reserves))
+            self.ticks.append(Tick(T0 + (number + 1) * MINUTE_NS, tuple(made)))
+
+    def read(self, after_ns: int | None, count: int) -> tuple[Tick, ...]:
+        return tuple([tick for tick in self.ticks if tick.at_ns > (after_ns or 0)][:count])
+
+    def ended(self, after_ns: int) -> bool:
+        return after_ns >= self.ticks[-1].at_ns
+
+    def position(self, at_ns: int) -> int:
+        return sum(tick.at_ns <= at_ns for tick in self.ticks)
+
+
+@dataclass
+class Sent:
+    """Bytes that have reached the chain; `ends` is what it has decided, at `due_ns`."""
+
+    raw: str
+    nonce: int
+    valid_until_ns: int
+    due_ns: int
+    will: str  # land, revert, or never
+    ended: str = ""
+    receipt: Receipt | None = None
+
+
+@dataclass
+class Chain:
+    """What really happened.  Lives as long as the schedule, whoever dies."""
+
+    seed: int
+    chance: random.Random
+    faults: bool = True
+    head_ns: int = T0
+    sent: dict[str, Sent] = field(default_factory=dict)
+    nonces: set[int] = field(default_factory=set)
+    balance: dict[Asset, int] = field(default_factory=lambda: {USDC: CAPITAL})
+    broadcasts: list[str] = field(default_factory=list)
+    landed_orders: list[str] = field(default_factory=list)
+
+    def receive(self, raw: str, tx_id: str, at_ns: int) -> None:
+        swap = json.loads(raw)
+        self.broadcasts.append(tx_id)
+        if tx_id in self.sent:
+            return
+        lot = random.Random(f"{self.seed}/{tx_id}")
+        will = lot.choices(["land", "revert", "never"], [6, 2, 2])[0]
+        due = max(at_ns, self.head_ns) + MINUTE_NS * lot.choice([1, 1, 1, 2, 4])
+        self.sent[tx_id] = Sent(raw, swap["nonce"], swap["valid_until_ns"], due, will)
+
+    def advance(self, tick: Tick) -> None:
+        if tick.at_ns <= self.head_ns:
+            return
+        self.head_ns = tick.at_ns
+        prices = {bar.token: bar.open for bar in tick.bars}
+        for tx_id, sent in self.sent.items():
+            if not sent.ended:
+                self._mine(tx_id, sent, prices)
+
+    def _mine(self, tx_id: str, sent: Sent, prices: dict[Asset, int]) -> None:
+        swap = json.loads(sent.raw)
+        if self.head_ns > sent.valid_until_ns or sent.nonce in self.nonces:
+            sent.ended = "expired"
+        elif self.head_ns >= sent.due_ns and sent.will != "never" and swap["token"] in prices:
+            self.nonces.add(sent.nonce)
+            self._execute(tx_id, sent, swap, prices[swap["token"]])
+
+    def _execute(self, tx_id: str, sent: Sent, swap: dict, price: int) -> None:
+        self.balance[USDC] -= GAS
+        paid, got, out = _exchanged(swap, price)
+        good = (
+            sent.will == "land" and out >= swap["minimum"] and self.balance.get(paid, 0) >= swap["amount_in"]
+        )
+        amounts = (swap["amount_in"], out) if good else (0, 0)
+        if good:
+            self.landed_orders.append(swap["order"])
+            self.balance[paid] -= amounts[0]
+            self.balance[got] = self.balance.get(got, 0) + amounts[1]
+        sent.ended = "landed" if good else "reverted"
+        sent.receipt = Receipt(tx_id, good, *amounts, Units(GAS), self.head_ns, self.head_ns // MINUTE_NS)
+
+
+def _exchanged(swap: dict, price: int) -> tuple[Asset, Asset, int]:
+    token, amount = Asset(swap["token"]), swap["amount_in"]
+    if swap["side"] == Side.BUY:
+        return USDC, token, amount * 10**6 * PRICE_SCALE // price
+    return token, USDC, amount * price // (10**6 * PRICE_SCALE)
+
+
+class SimVenue:
+    """The node through which the executor sees the chain: silent at times, and at times behind."""
+
+    chain: Chain  # Set for a schedule.
+    hook = staticmethod(lambda _: None)  # May end the process, before or after.
+
+    def __init__(self, *_: object) -> None:
+        """As the paper venue is made; all it needs it has."""
+
+    def quote(self, side, token, amount_in, tick) -> Quote | Unanswered:
+        bar = next((bar for bar in tick.bars if bar.token == token), None)
+        if bar is None or self._silent(0.1):
+            return Unanswered("no price")
+        swap = {"token": token, "amount_in": amount_in, "side": side}
+        return Quote(Units(_exchanged(swap, bar.close)[2]), 0, tick.at_ns)
+
+    def build(self, order, quote, nonce, now_ns) -> Attempt:
+        minimum = quote.amount_out * (10_000 - order.slippage_bps) // 10_000
+        until = now_ns + 6 * MINUTE_NS
+        raw = json.dumps(
+            {"order": order.id, "token": order.token, "side": order.side, "amount_in": order.amount_in,
+             "minimum": minimum, "nonce": nonce, "valid_until_ns": until}
+        )  # fmt: skip
+        return Attempt(raw, f"tx {raw}", nonce, Units(minimum), until, "paper")
+
+    def broadcast(self, raw, at_ns) -> Taken | Unanswered:
+        self.hook("before the broadcast")
+        lost = self._silent(0.1)  # The bytes never arrived, and nobody says so.
+        if not lost:
+            self.chain.receive(raw, f"tx {raw}", at_ns)
+        self.hook("after the broadcast")
+        return Unanswered("timed out") if lost or self._silent(0.2) else Taken(f"tx {raw}")
+
+    def status(self, tx_id, _at_ns) -> Receipt | Waiting | Missing | Unanswered:
+        if self._silent(0.15):
+            return Unanswered("no answer")
+        sent, head = self.chain.sent.get(tx_id), self.chain.head_ns
+        if self._silent(0.1):  # A node that is behind: it knows less, and says how far it is.
+            return Missing(tx_id, min(head, sent.valid_until_ns - 1) if sent else head - 20 * MINUTE_NS)
+        if sent is None or sent.ended == "expired":
+            return Missing(tx_id, head)
+        return sent.receipt or Waiting(tx_id)
+
+    def advance(self, tick: Tick) -> None:
+        self.chain.advance(tick)
+
+    def head_ns(self) -> int:
+        return self.chain.head_ns
+
+    def balances(self) -> dict[Asset, Units]:
+        return {asset: Units(amount) for asset, amount in self.chain.balance.items()}
+
+    def close(self) -> None:
+        """It is not ours: it lives on."""
+
+    def _silent(self, share: float) -> bool:
+        return self.chain.faults and self.chain.chance.random() < share
