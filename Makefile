@@ -1,10 +1,13 @@
 # Every target sets itself up: on a bare Debian with python3, python3-venv, make and git, any of them just works.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench upstream lock clean
+.PHONY: help run test check bench simulate mutants upstream lock clean
 .DELETE_ON_ERROR:
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+SECONDS ?= 600
+SEEDS ?= 0
+SEED ?= 1
 
 help:   ## Show this list.
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -25,6 +28,12 @@ bench: .venv/ok   ## Measure the transport and a whole run; ARGS=--quick for les
 	@mkdir -p bench
 	@set -e; for probe in tests/bench/*.py; do name=$$(basename $$probe .py); echo "== $$name"; \
 		$(BIN)/python -m tests.bench.$$name --json bench/$$name.json $(ARGS); done
+
+simulate: .venv/ok   ## Play seeded schedules of the actors with everything that may go wrong; SECONDS=, SEEDS=, SEED=.
+	$(BIN)/python -m tests.simulation.run --seconds $(SECONDS) --seeds $(SEEDS) --seed $(SEED) $(ARGS)
+
+mutants: .venv/ok   ## Plant bugs one by one, and see that each is caught.
+	$(BIN)/python -m tests.simulation.mutants $(ARGS)
 
 upstream: .venv/ok   ## Run Thespian's own tests over our transport.
 	$(BIN)/python tests/upstream_thespian.py $(ARGS)

@@ -73,7 +73,7 @@ class World:
         self.seed, self.folder = seed, folder
         self.scheduler = Scheduler(seed)
         self.chance = random.Random(f"world {seed}")
-        self.feed = Prices(seed, self.chance.choice([1, 1, 2, 3]), self.chance.choice([6, 8, 12, 25]))
+        self.feed = Prices(seed, self.chance.choice([1, 1, 2, 3]), self.chance.choice([5, 6, 6, 8, 8, 25]))
         self.chain = Chain(seed, random.Random(f"chain {seed}"))
         self.naive = Naive(self.chain)
         self.mishaps = self.chance.choice([0, 1, 2, 4, 8])
@@ -95,7 +95,7 @@ class World:
             raise Crash
 
     def perhaps_kill(self) -> None:
-        if not self.mishaps or self.chance.random() > self.share / 10:
+        if not self.mishaps or self.chance.random() > self.share / 5:
             return
         self.mishaps -= 1
         if self.chance.random() < 0.3:
@@ -141,9 +141,9 @@ class World:
 
     def to_the_end(self) -> None:
         """The feed is finite, and so are the mishaps: everything must come to an end."""
-        while self.supervisor.state is not RunState.STOPPED:
-            if self.supervisor.state is RunState.FAILED:
-                demand("keeps dying" in self.supervisor.sentence, self.supervisor.sentence)
+        while (supervisor := self.supervisor).state is not RunState.STOPPED:
+            if supervisor.state is RunState.FAILED:
+                demand("keeps dying" in supervisor.sentence, supervisor.sentence)
                 self.kill_all()
                 self.start()
             alive = self.scheduler.step()
@@ -156,9 +156,10 @@ class World:
             pass
 
     def look_out(self) -> None:
-        for tx_id in self.chain.broadcasts[self.told_out :]:
-            self.naive.broadcast(tx_id)
-        self.told_out = len(self.chain.broadcasts)
+        if len(self.chain.broadcasts) > self.told_out:
+            for tx_id in self.chain.broadcasts[self.told_out :]:
+                self.naive.broadcast(tx_id)
+            self.told_out = len(self.chain.broadcasts)
 
     def check_the_end(self) -> None:
         self.naive.at_the_end()
@@ -231,7 +232,8 @@ def world_of(seed: int) -> Iterator[World]:
         mock.patch.object(Actor, "now_ns", world.now_ns),
         mock.patch.object(logs, "start"),
         mock.patch.object(actors.supervisor, "CAST", CAST),
-        mock.patch.object(actors.supervisor, "PING_SECONDS", 2.0),  # Most of the talk, and the least of it.
+        mock.patch.object(actors.supervisor, "PING_SECONDS", 2.0),  # Most of the talk, and least of it.
+        mock.patch.object(actors.supervisor, "SETTLE_PINGS", 3),
         mock.patch.object(actors.market, "open_feed", return_value=world.feed),
         mock.patch.object(actors.executor, "PaperVenue", SimVenue),
         mock.patch.object(actors.wal.os, "_exit", _gone),
