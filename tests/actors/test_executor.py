@@ -178,7 +178,15 @@ def test_an_order_without_bytes_that_is_too_late_is_rolled_back_and_its_money_is
     world.write(opening(bought(id=Id("o2"), token="paper:WBTC", position=Id("p2"))))
     world.successor(ticks(0))
     assert [body.order for body in world.bodies(RolledBack)] == ["o1"]
-    assert world.on_chain() == ()
+    assert [body.order for body in world.bodies(Signed)] == ["o2"]
+
+
+def test_an_order_that_a_dead_executor_had_taken_is_signed_at_the_next_tick(world):
+    """It was acknowledged, so nobody sends it again; only the log knows of it."""
+    world.write(opening(bought()))
+    world.successor(ticks(0), ticks(1, act_from=T0 + MINUTE_NS))
+    assert [body.order for body in world.bodies(Signed)] == ["o1"]
+    assert len(world.on_chain()) == 1
 
 
 def test_silence_of_the_venue_is_no_outcome_and_absence_is_one_only_past_the_last_valid_moment(tmp_path):

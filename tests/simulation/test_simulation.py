@@ -28,7 +28,7 @@ def test_no_fixed_schedule_breaks_a_promise_and_every_kind_of_record_is_seen():
 
 @pytest.mark.timeout(300)
 def test_no_fresh_schedule_breaks_a_promise():
-    assert "0 violations" in schedules(time.time_ns() // 1_000 + os.getpid())
+    assert "0 violations" in schedules((time.time_ns() // 1_000 + os.getpid()) % 10**9)
 
 
 def test_the_same_seed_plays_the_same_schedule():
