@@ -203,7 +203,7 @@ def test_a_disk_with_hardly_any_room_is_refused_at_the_start(tmp_path, disk):
 def test_a_disk_that_is_full_ends_a_run_and_loses_nothing(tmp_path, disk):
     folder = disk("size=80m")
     live = subprocess.Popen(
-        [sys.executable, RUN, "--feed=simulated", "--speed=3000", "--data-dir=disk/data", "--no-view"],
+        [sys.executable, RUN, "--feed=simulated", "--speed=100000", "--data-dir=disk/data", "--no-view"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
