@@ -7,19 +7,20 @@ from typing import Annotated
 
 import typer
 
-from actors.commands import control, wal
+from actors.commands import control
 from actors.commands.arguments import completed
 from actors.commands.doctor import doctor as look_at_everything
+from actors.commands.options import CONFIG, Config, DataDir, Json, folder_of, overrides, settings_of
 from actors.commands.paper import FailedError, Options
 from actors.commands.paper import paper as trade
+from actors.commands.recover import recover as look_ahead
 from actors.commands.refused import FAILED, REFUSED, CannotRunError
+from actors.commands.wal_app import log_commands
 from chains.feeds.tables import RecordingError
 from storage import logs
 from storage.config import load
 from storage.log import LogError
 from storage.strict_toml import ConfigError
-
-HERE = Path(__file__).parent
 
 app = typer.Typer(
     help="Trades tokens as actors that share nothing but messages, and survives kill -9.  Play money.",
@@ -27,22 +28,9 @@ app = typer.Typer(
     no_args_is_help=False,
     add_completion=False,
 )
-log_commands = typer.Typer(help="Look into the write-ahead log.")
 config_commands = typer.Typer(help="Look at the configuration.")
 app.add_typer(log_commands, name="wal")
 app.add_typer(config_commands, name="config")
-
-Config = Annotated[Path, typer.Option("--config", help="The settings.", show_default="config.toml")]
-DataDir = Annotated[str | None, typer.Option("--data-dir", help="Where the log and the books live.")]
-
-
-def overrides(**given: object) -> dict[str, object]:
-    """Whatever was typed, by its key in config.toml."""
-    return {f"run.{name}": value for name, value in given.items() if value not in (None, [], False)}
-
-
-def data_dir(config: Path, given: str | None) -> Path:
-    return Path(load(config, overrides(data_dir=given)).run.data_dir)
 
 
 @app.command()
@@ -57,7 +45,7 @@ def paper(  # noqa: PLR0913, PLR0917  An option each.
     summary: Annotated[Path | None, typer.Option(help="Write what the run came to as JSON.")] = None,
     feed: Annotated[str | None, typer.Option(help="auto, live, simulated or recording.")] = None,
     close_on_stop: Annotated[bool, typer.Option("--close-on-stop", help="Sell all positions first.")] = False,
-    config: Config = HERE / "config.toml",
+    config: Config = CONFIG,
     no_view: Annotated[bool, typer.Option("--no-view", help="Lines of text instead of tables.")] = False,
 ) -> None:
     """Trade play money (the default command)."""
@@ -73,10 +61,10 @@ def paper(  # noqa: PLR0913, PLR0917  An option each.
 def status(
     given: DataDir = None,
     process: Annotated[str, typer.Option(help="Only the process id of this role, for kill.")] = "",
-    config: Config = HERE / "config.toml",
+    config: Config = CONFIG,
 ) -> None:
     """What a run is at, from another terminal."""
-    folder = data_dir(config, given)
+    folder = folder_of(config, given)
     raise typer.Exit(control.process(folder, process) if process else control.status(folder))
 
 
@@ -84,44 +72,32 @@ def status(
 def stop(
     given: DataDir = None,
     close_positions: Annotated[bool, typer.Option("--close-positions", help="Sell them first.")] = False,
-    config: Config = HERE / "config.toml",
+    config: Config = CONFIG,
 ) -> None:
     """End a run in order, from another terminal, and wait until it has ended."""
     seconds = load(config).run.drain_seconds + 10.0
-    raise typer.Exit(control.stop(data_dir(config, given), close_positions, seconds))
+    raise typer.Exit(control.stop(folder_of(config, given), close_positions, seconds))
 
 
 @app.command()
-def doctor(given: DataDir = None, config: Config = HERE / "config.toml") -> None:
+def doctor(given: DataDir = None, config: Config = CONFIG) -> None:
     """Look at everything that a run needs."""
     raise typer.Exit(look_at_everything(config, overrides(data_dir=given)))
 
 
-@log_commands.command()
-def show(
+@app.command()
+def recover(
     given: DataDir = None,
-    after: Annotated[int, typer.Option(help="Only records after this LSN.")] = 0,
-    operation: Annotated[str, typer.Option(help="Only records of this operation's id.")] = "",
-    config: Config = HERE / "config.toml",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say it; changes nothing.")] = False,
+    as_json: Json = False,
+    config: Config = CONFIG,
 ) -> None:
-    """Print the records."""
-    raise typer.Exit(wal.show(data_dir(config, given), after, operation))
-
-
-@log_commands.command()
-def verify(given: DataDir = None, config: Config = HERE / "config.toml") -> None:
-    """Check the file, the chain of hashes, the books and the promises."""
-    raise typer.Exit(wal.verify(data_dir(config, given)))
-
-
-@log_commands.command()
-def rebuild(given: DataDir = None, config: Config = HERE / "config.toml") -> None:
-    """Drop the projection database and make it anew from the log."""
-    raise typer.Exit(wal.rebuild(data_dir(config, given)))
+    """Say what a start would do with the orders that were left half done, and on what evidence."""
+    raise typer.Exit(look_ahead(settings_of(config, given), dry_run, as_json))
 
 
 @config_commands.command()
-def check(config: Config = HERE / "config.toml") -> None:
+def check(config: Config = CONFIG) -> None:
     """Check every setting, and start nothing."""
     load(config)
     print(f"{config}: every setting is known and possible.")

@@ -3,8 +3,9 @@
 import pytest
 
 from actors.messages import Dead, Landed, Reverted, Signed
-from chains.resolution import known, outcome
+from chains.resolution import booked, evidence_of, known, outcome, row_for
 from chains.venue import Missing, Receipt, Unanswered, Waiting
+from storage.evidence import Action, Answer, Deadline, Paper
 
 SIGNED = Signed("o", 1, "00", "tx", 0, 90, 500, "paper")
 
@@ -28,3 +29,30 @@ def receipt(landed):
 def test_an_answer_means_what_it_proves_and_no_more(answer, meaning, is_known):
     assert outcome(SIGNED, answer) == meaning
     assert known(answer) is is_known
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "action"),
+    [
+        (receipt(True), Answer.LANDED, Action.SETTLE_LANDED),
+        (receipt(False), Answer.REVERTED, Action.SETTLE_FAILED),
+        (Missing("tx", 499), Answer.MISSING, Action.RESEND),
+        (Missing("tx", 500), Answer.MISSING, Action.MARK_DEAD),
+        (Waiting("tx"), Answer.WAITING, Action.WAIT),
+        (Unanswered("timeout"), Answer.UNANSWERED, Action.BLOCK),
+    ],
+)
+def test_an_answer_is_evidence_for_one_row_of_the_paper_table(answer, kind, action):
+    late = Deadline.PAST if answer == Missing("tx", 500) else Deadline.BEFORE
+    assert evidence_of(SIGNED, answer) == Paper(answer=kind, deadline=late)
+    assert row_for(SIGNED, answer).action is action
+
+
+@pytest.mark.parametrize("action", Action)
+def test_nothing_is_booked_for_an_action_without_the_answer_that_proves_it(action):
+    """Waiting is no proof of anything, so it is the answer that a wrong row could do most harm with."""
+    if action in {Action.WAIT, Action.RESEND, Action.BLOCK}:
+        assert booked(SIGNED, Waiting("tx"), action) is None
+        return
+    with pytest.raises(AssertionError, match="on Waiting"):
+        booked(SIGNED, Waiting("tx"), action)

@@ -70,8 +70,8 @@ MUTANTS = (
     Mutant(
         "an order that was signed is rolled back at a restart",
         "storage/recovery.py",
-        "if not live.attempts and live.order.deadline_ns < market_ns",
-        "if live.order.deadline_ns < market_ns",
+        "    unsigned = [live for live in books.live.values() if entry_of(live) is Entry.PENDING]",
+        "    unsigned = list(books.live.values())",
     ),
     Mutant(
         "two orders signed with one nonce",
@@ -179,15 +179,15 @@ MUTANTS = (
     Mutant(
         "no answer taken for a failure",
         "chains/resolution.py",
-        "        case Missing() | Waiting() | Unanswered():\n            return None",
-        "        case Unanswered():\n            return Dead(signed.order, signed.tx_id, 'no answer')\n"
-        "        case Missing() | Waiting():\n            return None",
+        "        case ((Action.WAIT | Action.RESEND | Action.BLOCK), _):",
+        "        case Action.BLOCK, _:\n            return Dead(signed.order, signed.tx_id, 'no answer')\n"
+        "        case ((Action.WAIT | Action.RESEND), _):",
     ),
     Mutant(
         "a revert taken for a fill",
         "chains/resolution.py",
-        "case Receipt(landed=True):",
-        "case Receipt():",
+        "evidence.Answer.LANDED if answer.landed else evidence.Answer.REVERTED",
+        "evidence.Answer.LANDED",
     ),
     Mutant(
         "the quote booked in place of what landed",

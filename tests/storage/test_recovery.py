@@ -1,7 +1,8 @@
 """What a start finds half done: bytes are asked for, what is late without any is rolled back."""
 
 from storage.books import Books
-from storage.recovery import Recovery, recover
+from storage.evidence import Action
+from storage.recovery import Recovery, recover, under_way, without_bytes
 from tests.deals import WBTC, WETH, Desk, busy_desk, propose
 
 
@@ -28,3 +29,22 @@ def test_the_report_counts_what_was_found_and_what_becomes_of_it():
     assert found.resume == (f"sell:{WBTC}:7:signal",)
     assert found.roll_back == (f"buy:{WETH}:8",)
     assert found.report() == {"pending_found": 2, "failed_found": 2, "recovered": 1, "rolled_back": 1}
+
+
+def test_bytes_are_asked_about_in_the_order_of_their_nonces_whatever_the_order_of_the_orders():
+    desk = Desk()
+    first, second = desk.wish(propose(WETH)), desk.wish(propose(WBTC))
+    desk.sign(second.id)
+    desk.sign(first.id)
+    assert list(desk.books.live) == [first.id, second.id]
+    assert [live.order.id for live in under_way(desk.books)] == [second.id, first.id]
+    assert recover(desk.books, 0).resume == (second.id, first.id)
+
+
+def test_what_was_never_signed_is_quoted_anew_until_its_deadline_and_then_rolled_back():
+    desk = Desk()
+    buy = desk.wish(propose())
+    live = desk.books.live[buy.id]
+    assert without_bytes(live, live.order.deadline_ns).action is Action.QUOTE
+    assert without_bytes(live, live.order.deadline_ns + 1).action is Action.ROLL_BACK
+    assert under_way(desk.books) == ()

@@ -1,0 +1,27 @@
+"""Options that several commands take, and where they lead."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from storage.config import Settings, load
+
+CONFIG = Path(__file__).parents[2] / "config.toml"
+
+Config = Annotated[Path, typer.Option("--config", help="The settings.", show_default="config.toml")]
+DataDir = Annotated[str | None, typer.Option("--data-dir", help="Where the log and the books live.")]
+Json = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
+
+
+def overrides(**given: object) -> dict[str, object]:
+    """Whatever was typed, by its key in config.toml."""
+    return {f"run.{name}": value for name, value in given.items() if value not in (None, [], False)}
+
+
+def settings_of(config: Path, data_dir: str | None) -> Settings:
+    return load(config, overrides(data_dir=data_dir))
+
+
+def folder_of(config: Path, data_dir: str | None) -> Path:
+    return Path(settings_of(config, data_dir).run.data_dir)
