@@ -199,7 +199,7 @@ MUTANTS = (
         "a missing transaction is sent under a new nonce",
         "actors/executor.py",
         "        if end := outcome(signed, answer):",
-        "        if isinstance(answer, Missing) and self.recent:\n"
+        "        if type(answer).__name__ == 'Missing' and self.recent:\n"
         "            raw = self.venue.build(live.order, Quote(0, 0, 0), signed.nonce + 1, at_ns).raw\n"
         "            self.venue.broadcast(raw, at_ns)\n"
         "        if end := outcome(signed, answer):",

@@ -32,9 +32,9 @@ from storage.audit import audited
 from storage.books import fold
 from storage.config import Exits, Limits, Momentum, Paper, Run, Settings
 from storage.layout import log_path
-from storage.log import Log, LogFailed, records
+from storage.log import Log, records
 from tests.simulation.checks import Naive, demand
-from tests.simulation.outside import Chain, Prices, SimVenue
+from tests.simulation.outside import USDC, Chain, Prices, SimVenue
 from tests.simulation.scheduler import Crash, Scheduler, Stuck
 
 CAST = {
@@ -116,11 +116,15 @@ class World:
         self.scheduler.timers.clear()
 
     def buried(self, actor: Actor) -> None:
-        """What the operating system does for the dead: files are closed, locks released."""
+        """What the operating system does for the dead: files are closed, locks released.
+
+        Nobody may fail by himself: a schedule has only outside faults.
+        """
         log = getattr(actor, "log", None)
         if isinstance(log, Log):
             with contextlib.suppress(OSError):
                 log.close()
+        demand(not actor._failed, f"{actor.name} has failed")
 
     # -- a run ----------------------------------------------------------------------------------------------
     def start(self) -> None:
@@ -168,7 +172,7 @@ class World:
         broken = audited(enumerate(log, 1)).broken
         demand(not broken, f"the audit: {broken}")
         books = fold(log)
-        account = books.ledger.account(SETTINGS_QUOTE)
+        account = books.ledger.account(USDC)
         demand(account.free == self.naive.free(), f"free: {account.free} and {self.naive.free()}")
         held = {token: position.quantity for token, position in books.positions.items()}
         naive = {token: amount for token, amount in self.naive.held.items() if amount}
@@ -193,7 +197,6 @@ class World:
 
 UNTOLD = {"settings", "run", "replica", "books", "feed", "recent", "trader", "peers", "seen", "start",
           "before", "batch", "restarts", "prices", "log"}  # fmt: skip
-SETTINGS_QUOTE = "paper:USDC"
 
 
 def _watched(world: World):
@@ -265,5 +268,3 @@ def play(seed: int, trace: list[str] | None = None) -> World:
             raise
         return world
 
-
-__all__ = ["Figures", "LogFailed", "World", "play", "world_of"]
