@@ -104,7 +104,7 @@ class Executor(Member):
         if not self.complete or self.venue is None or self.follows:
             return
         if not self.replica.books.ledger.accounts:
-            self._report_balances()
+            self.ask(BALANCES, PORTFOLIO, Balances(self.venue.balances()))
             return
         self.answered(BALANCES)
         self.follows = True
@@ -118,10 +118,6 @@ class Executor(Member):
                 rollback(self.replica.books.live[id], "too late to sign after a restart"), self._now()
             )
         self.send_to(MARKET, Follow(self.role, None))
-
-    def _report_balances(self) -> None:
-        if self.venue is not None and self.complete and not self.replica.books.ledger.accounts:
-            self.ask(BALANCES, PORTFOLIO, Balances(self.venue.balances()))
 
     # -- one thing after the other ----------------------------------------------------------------------
     def _go_on(self) -> None:

@@ -7,7 +7,7 @@ from loguru import logger
 from msgspec.structs import replace
 
 from actors.base import Address, ChildExited, Poisoned
-from actors.member import MARKET, WAL, Member
+from actors.member import MARKET, WAL
 from actors.messages import (
     AlreadyClosing,
     Append,
@@ -26,30 +26,28 @@ from actors.messages import (
     Offered,
     Price,
     Refused,
-    Role,
     SaveState,
     StateSaved,
     Ticks,
 )
+from actors.wisher import PORTFOLIO, Wisher
 from chains.pool import value_of
 from storage.trades import local
 from strategies.exits import Watch, after_bar, watch_of
 
-PORTFOLIO = Role("portfolio")
 SAVE_EVERY = 5_000  # Ticks; a recording can be read again from there.
 SAVE_LIVE_EVERY = 30  # Live prices can not.
 _watches = msgspec.json.Decoder(dict[Asset, Watch])
 
 
-class Positions(Member):
+class Positions(Wisher):
     """Stops at the first tick at which something must be sold, and goes on when that is decided."""
 
     def opened(self) -> None:
+        super().opened()
         self.instruments: dict[Asset, Any] = {}
         self.watches: dict[Asset, Watch] = {}
         self.prices: dict[Asset, Price] = {}
-        self.wishes: dict[Id, Close] = {}
-        self.decided: dict[Id, Close] = {}  # Of a tick that may not be done yet.
         self.asked_by: dict[Id, Address] = {}  # Closes that somebody else asked for through us.
         self.stash: Ticks | None = None
         self.seen_ns = 0
@@ -58,12 +56,6 @@ class Positions(Member):
 
     def begun(self) -> None:
         self._follow()
-
-    def met(self, role: Role) -> None:
-        """Its predecessor may have answered and died before the tick was done: refusals leave no record."""
-        if role == PORTFOLIO:
-            for wish in self.decided.values():
-                self.send_to(PORTFOLIO, wish)
 
     def news(self, message: Committed) -> None:  # noqa: ARG002
         self._watch_what_is_held()
@@ -145,15 +137,9 @@ class Positions(Member):
 
     def _go_on(self) -> None:
         if self.follows and self.stash is not None and self.stash.lsn <= self.replica.lsn:
-            ticks, self.stash, self.decided = self.stash, None, {}
-            self._forget_decided(ticks.ticks[0].at_ns)
+            ticks, self.stash = self.stash, None
+            self.passed(ticks.ticks[0].at_ns)
             self._take_ticks(ticks)
-
-    def _forget_decided(self, first_ns: int) -> None:
-        """The market is past the tick of these wishes: they are orders in the books, or refused."""
-        for id in [id for id, wish in self.wishes.items() if wish.at_ns < first_ns]:
-            self.wishes.pop(id)
-            self.answered(id)
 
     def _take_ticks(self, message: Ticks) -> None:
         through = message.ticks[-1].at_ns
@@ -167,8 +153,7 @@ class Positions(Member):
             wishes = self._after_tick(bars, tick.at_ns)
             if wishes and tick.at_ns >= message.act_from_ns:
                 for wish in wishes:
-                    self.wishes[wish.id] = wish
-                    self.ask(wish.id, PORTFOLIO, wish)
+                    self.wish(wish)
                 through = tick.at_ns
                 break
         self.seen_ns = max(self.seen_ns, through)
@@ -176,8 +161,7 @@ class Positions(Member):
         every = SAVE_LIVE_EVERY if self.run.feed == "live" and self.watches else SAVE_EVERY
         if self.since_save >= every and not self.wishes:
             self._save()
-        ids = tuple(id for id, wish in self.wishes.items() if wish.at_ns == through)
-        self.send_to(MARKET, Handled(self.role, through, ids, self.replica.lsn))
+        self.send_to(MARKET, Handled(self.role, through, self.wishes_at(through), self.replica.lsn))
 
     def _after_tick(self, bars: dict[Asset, Bar], at_ns: int) -> list[Close]:
         wishes = []
@@ -198,9 +182,7 @@ class Positions(Member):
         return token in books.claims or books.freed_at_ns.get(token, 0) >= at_ns
 
     def _decided(self, answer: Approved | Refused | AlreadyClosing) -> None:
-        self.answered(answer.id)
-        if wish := self.wishes.pop(answer.id, None):
-            self.decided[answer.id] = wish
+        self.heard(answer)
         if asker := self.asked_by.pop(answer.id, None):
             self.tell(asker, answer)
 

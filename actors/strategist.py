@@ -5,7 +5,7 @@ from typing import Any, assert_never
 from loguru import logger
 
 from actors.base import Address, ChildExited, Poisoned
-from actors.member import MARKET, STRATEGIST, WAL, Member
+from actors.member import MARKET, STRATEGIST, WAL
 from actors.messages import (
     AlreadyClosing,
     Append,
@@ -25,7 +25,6 @@ from actors.messages import (
     Propose,
     Refused,
     Reverted,
-    Role,
     RolledBack,
     SaveState,
     Side,
@@ -33,14 +32,14 @@ from actors.messages import (
     Tick,
     Ticks,
 )
+from actors.wisher import Wish, Wisher
 from storage.trades import local
 from strategies.trader import NAME, Saved, Trader, decoded, encoded
 
-PORTFOLIO = Role("portfolio")
 SAVE_EVERY = 5_000  # Ticks.
 
 
-class Strategist(Member):
+class Strategist(Wisher):
     """It may read ahead of what is decided, and goes back when something happens in between.
 
     Whatever changes it beside the ticks (a refusal, a position that an exit rule sold) is saved, durably,
@@ -48,11 +47,10 @@ class Strategist(Member):
     """
 
     def opened(self) -> None:
+        super().opened()
         self.trader = Trader(self.settings.momentum)
         self.before = self.trader.saved()  # Where to go back to.
         self.batch: tuple[Tick, ...] = ()  # What was read since.
-        self.wishes: dict[Id, Propose | Close] = {}
-        self.decided: dict[Id, Propose | Close] = {}  # Of a tick that may not be done yet.
         self.told: list[tuple[Asset, bool]] = []
         self.stash: Ticks | None = None
         self.saving: Id | None = None
@@ -70,12 +68,6 @@ class Strategist(Member):
 
     def _ask_for_ticks(self) -> None:
         self.send_to(MARKET, Follow(self.role, self.before.through_ns))
-
-    def met(self, role: Role) -> None:
-        """Its predecessor may have answered and died before the tick was done: refusals leave no record."""
-        if role == PORTFOLIO:
-            for wish in self.decided.values():
-                self.send_to(PORTFOLIO, wish)
 
     def news(self, message: Committed) -> None:
         for record in message.records:
@@ -119,9 +111,7 @@ class Strategist(Member):
                 assert_never(message)
 
     def _decided(self, answer: Approved | Refused | AlreadyClosing) -> None:
-        self.answered(answer.id)
-        if wish := self.wishes.pop(answer.id, None):
-            self.decided[answer.id] = wish
+        wish = self.heard(answer)
         if isinstance(wish, Propose) and isinstance(answer, Refused):
             self.told.append((wish.token, False))
         self._go_on()
@@ -143,17 +133,19 @@ class Strategist(Member):
         if self.before.through_ns - self.saved_ns > 0 and self.ticks >= SAVE_EVERY and not self.wishes:
             self._save()
             return
-        ticks, self.stash, self.decided = self.stash, None, {}
+        ticks, self.stash = self.stash, None
         self._take_ticks(ticks)
 
     def _learn_decided(self, first_ns: int) -> None:
-        """The market is past the tick of these wishes: they are orders in the books, or refused."""
-        books = self.replica.books
-        for id, wish in [(id, wish) for id, wish in self.wishes.items() if wish.at_ns < first_ns]:
-            self.answered(id)
-            del self.wishes[id]
-            if isinstance(wish, Propose) and id not in books.live and id not in books.ended:
+        """What was decided and we have not heard of: the books say it."""
+        for wish in self.passed(first_ns):
+            if self._refused(wish):
                 self.told.append((wish.token, False))
+
+    def _refused(self, wish: Wish) -> bool:
+        """A wish of the past to buy that never became an order."""
+        books = self.replica.books
+        return isinstance(wish, Propose) and wish.id not in books.live and wish.id not in books.ended
 
     def _go_back(self, through_ns: int) -> None:
         """Forget what was read past this moment, wishes too: it is read again, and may come out otherwise."""
@@ -177,14 +169,12 @@ class Strategist(Member):
                 self._recall_refusals(wishes)
             elif wishes:
                 for wish in wishes:
-                    self.wishes[wish.id] = wish
-                    self.ask(wish.id, PORTFOLIO, wish)
+                    self.wish(wish)
                 through = tick.at_ns
                 break
         self.batch = tuple(read)
         self.ticks += len(read)
-        ids = tuple(id for id, wish in self.wishes.items() if wish.at_ns == through)
-        self.send_to(MARKET, Handled(self.role, through, ids, self.replica.lsn))
+        self.send_to(MARKET, Handled(self.role, through, self.wishes_at(through), self.replica.lsn))
 
     def _recall_ends(self, at_ns: int) -> None:
         """What was sold, or not bought after all, since the last tick; a predecessor may have been told."""
@@ -194,10 +184,8 @@ class Strategist(Member):
                 self.trader.held(token, False)
 
     def _recall_refusals(self, wishes: list[Propose | Close]) -> None:
-        """A wish of the past that never became an order was refused."""
-        books = self.replica.books
         for wish in wishes:
-            if isinstance(wish, Propose) and wish.id not in books.live and wish.id not in books.ended:
+            if self._refused(wish):
                 self.trader.held(wish.token, False)
 
     def _save(self) -> None:

@@ -45,6 +45,7 @@ def booked(signed: Signed, answer: Answer, action: Action) -> Landed | Reverted 
 
 
 def outcome(signed: Signed, answer: Answer) -> Landed | Reverted | Dead | None:
+    """The end of the order, or None while nothing is proved."""
     return booked(signed, answer, row_for(signed, answer).action)
 
 

@@ -2,7 +2,7 @@
 
 What is done is a row of storage/resolution.py.  An order without bytes needs no evidence but the time, so it
 is decided here; the others are resumed, in the order of their nonces: the later can not land before the
-earlier.  The sweeper asks `under_way` the same again, as long as the executor lives.
+earlier.
 """
 
 from msgspec import Struct

@@ -153,9 +153,15 @@ MUTANTS = (
     ),
     Mutant(
         "what a dead portfolio had answered is not told again",
+        "actors/wisher.py",
+        "            for wish in self.decided.values():",
+        "            for wish in ():",
+    ),
+    Mutant(
+        "what a dead portfolio had decided is waited for",
         "actors/strategist.py",
-        "            self.decided[answer.id] = wish\n",
-        "            self.told += []\n",
+        "        self._learn_decided(first)\n",
+        "        if any(wish.at_ns < first for wish in self.wishes.values()):\n            return\n",
     ),
     Mutant(
         "an order that a dead executor had taken is forgotten",
@@ -277,7 +283,7 @@ def tried(mutant: Mutant) -> tuple[bool, float, str]:
     seconds = time.monotonic() - begun
     lines = (run.stdout + run.stderr).strip().splitlines()
     said = next((each for each in lines if each.startswith("seed ")), lines[-1] if lines else "")
-    return run.returncode == 1, seconds, said[:160]
+    return run.returncode == 1 and said.startswith("seed "), seconds, said[:160]
 
 
 def planted(mutant: Mutant, folder: Path) -> Path:

@@ -267,4 +267,3 @@ def play(seed: int, trace: list[str] | None = None) -> World:
             world.describe()
             raise
         return world
-
