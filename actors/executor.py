@@ -28,7 +28,7 @@ from actors.messages import (
     Tick,
     Ticks,
 )
-from chains.paper.venue import PaperVenue
+from chains.paper.venue import PaperVenue, has_record
 from chains.resolution import known, outcome
 from chains.venue import Quote, Unanswered
 from storage.books import LiveOrder, Outcome
@@ -50,6 +50,7 @@ class Executor(Member):
 
     def opened(self) -> None:
         self.venue: PaperVenue | None = None
+        self.offer: Offered | None = None
         self.recent: deque[Tick] = deque(maxlen=REMEMBERED_TICKS)
         self.waiting: dict[Id, Execute] = {}  # Not yet signed.
         self.unquoted: set[Id] = set()  # Taken at a tick that had no price.
@@ -74,13 +75,11 @@ class Executor(Member):
         sender: Address,
     ) -> None:
         match message:
-            case Offered(instruments, bar_ns):
-                if self.venue is None:
-                    path = venue_path(Path(self.run.data_dir))
-                    self.venue = PaperVenue(path, self.settings.paper, self.run.seed, instruments, bar_ns)
-                    self._start_trading()
-                elif self.follows:
+            case Offered():
+                self.offer = message
+                if self.follows:
                     self.send_to(MARKET, Follow(self.role, None))
+                self._start_trading()
             case Ticks():
                 self.stash = message
                 self._go_on()
@@ -101,7 +100,10 @@ class Executor(Member):
     # -- start ------------------------------------------------------------------------------------------
     def _start_trading(self) -> None:
         """Once the books, the venue and the first deposit are there; then what was half done goes on."""
-        if not self.complete or self.venue is None or self.follows:
+        if not self.complete or self.follows:
+            return
+        self.venue = self.venue or self._opened_venue()
+        if self.venue is None:
             return
         if not self.replica.books.ledger.accounts:
             self.ask(BALANCES, PORTFOLIO, Balances(self.venue.balances()))
@@ -118,6 +120,20 @@ class Executor(Member):
                 rollback(self.replica.books.live[id], "too late to sign after a restart"), self._now()
             )
         self.send_to(MARKET, Follow(self.role, None))
+
+    def _opened_venue(self) -> PaperVenue | None:
+        """None while there is no market, and where the venue of these books is gone: then the run ends."""
+        path = venue_path(Path(self.run.data_dir))
+        if self.offer is None:
+            return None
+        if self.replica.books.ledger.accounts and not has_record(path):
+            self.fail(
+                f"{path} is not there, and the log has trades that only it can tell the end of: "
+                f"restore it, or begin anew in another folder with --data-dir."
+            )
+            return None
+        offer, paper = self.offer, self.settings.paper
+        return PaperVenue(path, paper, self.run.seed, offer.instruments, offer.bar_ns)
 
     # -- one thing after the other ----------------------------------------------------------------------
     def _go_on(self) -> None:

@@ -154,6 +154,18 @@ def test_a_log_that_is_not_what_was_written_is_never_traded_on(copy, harm):
     assert nothing_runs(copy / "data")
 
 
+@pytest.mark.parametrize("harm", [Path.unlink, empty])
+def test_a_venue_that_is_gone_is_not_taken_for_one_that_knows_of_no_trade(copy, harm):
+    harm(copy / "data/venue.db")
+    before = contents(copy)
+    said = sentence(trade(copy))
+    assert "data/venue.db is not there, and the log has trades that only it can tell the end of" in said
+    after = contents(copy)
+    assert before["data/wal.db"] == after["data/wal.db"]
+    assert after.get("data/venue.db", b"") == b""
+    assert nothing_runs(copy / "data")
+
+
 def test_a_log_in_order_goes_on(copy):
     done = trade(copy)
     assert done.returncode == 0, done.stderr

@@ -20,7 +20,7 @@ from actors.commands.refused import DONE, CannotRunError
 from actors.commands.view import say
 from actors.messages import Dead, Id, Landed, Reverted, Side, Status
 from actors.processes import admin_pid
-from chains.paper.venue import PaperVenue
+from chains.paper.venue import PaperVenue, has_record
 from chains.resolution import Answer, outcome
 from chains.venue import Missing, Receipt, Unanswered, Waiting
 from storage import books, log
@@ -206,7 +206,7 @@ def _asked(copy: Path, folded: Books, settings: Settings, seed: int) -> Evidence
     """The venue without its moods: what it knows, not whether it would answer this minute."""
     signed = {id: live.attempts[-1] for id, live in folded.live.items() if live.attempts}
     path = venue_path(copy)
-    if not path.exists() or not path.stat().st_size:
+    if not has_record(path):
         absent = Unanswered(f"{path.name}, the venue's record, is not there")
         return Evidence(None, dict.fromkeys(signed, absent))
     try:
@@ -227,8 +227,8 @@ def _seed(data_dir: Path, settings: Settings) -> int:
 
 def _missing_venue(data_dir: Path) -> str:
     return (
-        f"Restore {venue_path(data_dir)} before you start: a start would make a new, empty one, and take its "
-        f"not knowing a transaction for evidence."
+        f"Restore {venue_path(data_dir)} before you start: without it a start is refused, for a new, empty "
+        f"one would not know a transaction, and that is no evidence."
     )
 
 

@@ -26,6 +26,11 @@ from storage.config import Paper
 CHANNEL = "paper"
 
 
+def has_record(path: Path) -> bool:
+    """Whether a venue ever was here.  One that is made anew knows nothing: its silence is no evidence."""
+    return path.exists() and path.stat().st_size > 0
+
+
 class PaperVenue:
     """`bar_ns` is the feed's: the unit in which things are late."""
 

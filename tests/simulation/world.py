@@ -31,7 +31,7 @@ from storage import logs
 from storage.audit import audited
 from storage.books import fold
 from storage.config import Exits, Limits, Momentum, Paper, Run, Settings
-from storage.layout import log_path
+from storage.layout import log_path, venue_path
 from storage.log import Log, records
 from tests.simulation.checks import Naive, demand
 from tests.simulation.outside import USDC, Chain, Prices, SimVenue
@@ -228,6 +228,9 @@ def world_of(seed: int) -> Iterator[World]:
     root = RAM if RAM.is_dir() else Path(tempfile.gettempdir())
     folder = root / f"holdfast-sim-{os.getpid()}-{next(_numbers)}"
     folder.mkdir()
+    venue_path(folder).write_text(
+        "The chain of the schedule is in memory; an executor sees that it is there."
+    )
     world = World(seed, folder)
     SimVenue.chain, SimVenue.hook = world.chain, staticmethod(world.perhaps_die)
     logger.remove()
