@@ -96,7 +96,8 @@ def one_cut(mount: Mount, log: Path, seconds: float, last: Said, control: str | 
         harness.workload(log, *more), cwd=harness.ROOT, stdout=-1, stderr=subprocess.DEVNULL, text=True
     ) as child:
         try:
-            output = child.stdout.readline()  # It is open: the time counts from here.
+            output = child.stdout.readline()
+            assert output.startswith("open "), "the child does not write: nothing would be tried"
             time.sleep(seconds)
             moment = mount.cut()
         finally:
@@ -112,6 +113,9 @@ def _make_room(mount: Mount) -> None:
     for path in mount.place.iterdir():
         if path.name != "lost+found":
             shutil.rmtree(path)
+    handle = os.open(mount.place, os.O_RDONLY)
+    os.fsync(handle)  # Else the next cut brings them back.
+    os.close(handle)
 
 
 def search(

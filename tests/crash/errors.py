@@ -21,6 +21,7 @@ FAULTS = ("error=EIO", "error=ENOSPC")
 NOTHING_WRITTEN = "retval=0"
 NOT_FAILED = {"close", "flock"}  # The one is never repeated, the other has answers of its own.
 LIMITS = 120
+DISK_ERROR = re.compile(r"(OSError|sqlite3\.\w+Error|storage\.\S+): ")
 PRIMED = 4096  # So that it is appends that meet the limit.
 # Nothing that was acknowledged depends on these: a note that is only ever behind, a journal that there is
 # only before the first record, a folder that is there already.
@@ -76,7 +77,10 @@ def ended(fault: Fault, place: Path) -> tuple[int, str]:
         command = harness.straced(place / "trace", command, *harness.only(log), *inject)
     child = harness.run(command)
     last = checker.said(child.stdout, earlier=fault.part.said)
-    if child.returncode not in {0, 1, FAILED}:
+    of_the_disk = child.returncode in {0, FAILED} or DISK_ERROR.match(
+        child.stderr.strip().rpartition("\n")[2]
+    )
+    if child.returncode not in {0, 1, FAILED} or not of_the_disk:
         return child.returncode, f"it ended with {child.returncode}: {child.stderr[-300:]}"
     if child.returncode == 0 and not (last.closed and may_go_unnoticed(fault)):
         return 0, "it went on as if nothing had happened"

@@ -25,7 +25,7 @@ def test_an_error_at_any_file_call_ends_the_process_and_loses_nothing():
 
 
 @pytest.mark.skipif(bool(harness.MISSING), reason=harness.MISSING)
-@pytest.mark.xfail(reason="SQLite syncs the folder and does not look at the answer")
+@pytest.mark.xfail(strict=True, reason="SQLite syncs the folder and does not look at the answer")
 def test_a_folder_that_can_not_be_synced_ends_the_process(tmp_path):
     part, _ = kills.parts(tmp_path)
     point = next(
