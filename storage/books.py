@@ -6,7 +6,7 @@ function.  Pure: no clock, no disk, no actor.
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import TypeVar, assert_never
+from typing import Any, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -41,13 +41,14 @@ from actors.messages import (
 from storage import ledger as money
 from storage import orders
 from storage.ledger import Ledger
+from storage.tables import Own, put, without
 
 REMEMBERED = 1_000  # Ended orders that a repeated request still gets its answer for.
 DAY_NS = 86_400 * 10**9
 
-K = TypeVar("K")
-V = TypeVar("V")
-
+_TABLES = (
+    "live", "ended", "positions", "claims", "freed_at_ns", "left_at_ns", "saved", "counts",
+)  # fmt: skip
 Outcome = Landed | Reverted | Dead | RolledBack
 
 
@@ -110,23 +111,19 @@ class Books(Struct, frozen=True):
 
 def fold(records: Iterable[Record], books: Books | None = None) -> Books:
     """Raises Unbookable at the first record that the books refuse: such a log is not ours."""
-    books = books or Books()
+    books = _tables_as(Own, books or Books())
     for record in records:
         after = book(books, record)
         if isinstance(after, Refusal):
             raise Unbookable(f"operation {record.operation_id} ({_kind(record.body)}): {after}")
         books = after
-    return books
+    return _tables_as(dict, books)
 
 
 def book(books: Books, record: Record) -> Books | Refusal:
     """The books with one record more, or the first reason against it."""
     body = record.body
     match body:
-        case Deposited(asset, amount):
-            return _with(books, money.deposit(books.ledger, asset, amount))
-        case Withdrawn(asset, amount):
-            return _with(books, money.withdraw(books.ledger, asset, amount))
         case OrderOpened(order):
             return _open(books, order, record.at_ns)
         case Reserved(order_id, asset, amount):
@@ -145,8 +142,12 @@ def book(books: Books, record: Record) -> Books | Refusal:
             return _open_position(books, body, record.at_ns)
         case PositionReduced() | PositionClosed():
             return _sell(books, body, record.at_ns)
+        case Deposited(asset, amount):
+            return _with(books, money.deposit(books.ledger, asset, amount))
+        case Withdrawn(asset, amount):
+            return _with(books, money.withdraw(books.ledger, asset, amount))
         case StateSaved():
-            return replace(books, saved={**books.saved, body.role: body})
+            return replace(books, saved=put(books.saved, body.role, body))
         case _:
             assert_never(body)
 
@@ -180,12 +181,22 @@ def _with(books: Books, ledger: Ledger | Refusal) -> Books | Refusal:
     return ledger if isinstance(ledger, Refusal) else replace(books, ledger=ledger)
 
 
-def _without(entries: dict[K, V], key: K) -> dict[K, V]:
-    return {each: value for each, value in entries.items() if each != key}
+def _tables_as(kind: type[dict[Any, Any]], books: Books) -> Books:
+    """The same books in tables of their own; none of `books` is changed by what is done to them."""
+    ledger = replace(books.ledger, reservations=kind(books.ledger.reservations))
+    tables = {name: kind(getattr(books, name)) for name in _TABLES}
+    return replace(books, ledger=ledger, **tables)
 
 
-def _counted(books: Books, *names: str) -> dict[str, int]:
-    return {**books.counts, **{name: books.counts.get(name, 0) + 1 for name in names}}
+def _counted(books: Books, name: str) -> dict[str, int]:
+    return put(books.counts, name, books.counts.get(name, 0) + 1)
+
+
+def _remembered(books: Books, ended: EndedOrder) -> dict[Id, EndedOrder]:
+    table = books.ended
+    for oldest in list(islice(table, max(0, len(table) - REMEMBERED + 1))):
+        table = without(table, oldest)
+    return put(table, ended.order.id, ended)
 
 
 def _open(books: Books, order: Order, at_ns: int) -> Books | Refusal:
@@ -206,8 +217,8 @@ def _open(books: Books, order: Order, at_ns: int) -> Books | Refusal:
         return Refusal.TRANSITION_NOT_ALLOWED
     return replace(
         books,
-        live={**books.live, order.id: LiveOrder(order, since_ns=at_ns)},
-        claims={**books.claims, order.token: order.id},
+        live=put(books.live, order.id, LiveOrder(order, since_ns=at_ns)),
+        claims=put(books.claims, order.token, order.id),
         last_order_ns=max(books.last_order_ns, at_ns),
         counts=_counted(books, "orders"),
     )
@@ -225,7 +236,7 @@ def _sign(books: Books, signed: Signed, at_ns: int) -> Books | Refusal:
     after = LiveOrder(live.order, status, (*live.attempts, signed), at_ns)
     return replace(
         books,
-        live={**books.live, signed.order: after},
+        live=put(books.live, signed.order, after),
         last_order_ns=max(books.last_order_ns, at_ns),
         nonce=signed.nonce + 1,
     )
@@ -241,19 +252,18 @@ def _end(books: Books, outcome: Outcome, at_ns: int) -> Books | Refusal:
         return Refusal.TRANSITION_NOT_ALLOWED
     if isinstance(outcome, Landed) and outcome.amount_in != live.order.amount_in:
         return Refusal.TRANSITION_NOT_ALLOWED
-    fee = outcome.fee if isinstance(outcome, Landed | Reverted) else 0
+    fee = outcome.fee if isinstance(outcome, (Landed, Reverted)) else 0
     ledger = money.spend(books.ledger, live.order.id, fee, "fees")
     if isinstance(ledger, Refusal):
         return ledger
     ended = EndedOrder(live.order, status, outcome, booked=not isinstance(outcome, Landed))
-    keep = islice(books.ended.items(), max(0, len(books.ended) - REMEMBERED + 1), None)
     after = replace(
         books,
         ledger=ledger,
-        live=_without(books.live, live.order.id),
-        claims=_without(books.claims, live.order.token),
-        freed_at_ns={**books.freed_at_ns, live.order.token: at_ns},
-        ended={**dict(keep), live.order.id: ended},
+        live=without(books.live, live.order.id),
+        claims=without(books.claims, live.order.token),
+        freed_at_ns=put(books.freed_at_ns, live.order.token, at_ns),
+        ended=_remembered(books, ended),
         last_order_ns=max(books.last_order_ns, at_ns),
         counts=_counted(books, _kind(outcome).lower()),
     )
@@ -267,9 +277,8 @@ def _paid_fee(books: Books, order: Order, fee: int, at_ns: int) -> Books:
     if position is None:
         return replace(books, day=replace(day, result=result))
     charged = replace(position, fees=position.fees + fee)
-    return replace(
-        books, day=replace(day, result=result), positions={**books.positions, order.token: charged}
-    )
+    positions = put(books.positions, order.token, charged)
+    return replace(books, day=replace(day, result=result), positions=positions)
 
 
 def _on_day(day: Day, at_ns: int) -> Day:
@@ -295,8 +304,8 @@ def _open_position(books: Books, body: PositionOpened, at_ns: int) -> Books | Re
     return replace(
         books,
         ledger=ledger,
-        positions={**books.positions, body.token: position},
-        ended={**books.ended, body.order: replace(ended, booked=True)},
+        positions=put(books.positions, body.token, position),
+        ended=put(books.ended, body.order, replace(ended, booked=True)),
     )
 
 
@@ -320,9 +329,8 @@ def _sell(books: Books, body: PositionReduced | PositionClosed, at_ns: int) -> B
     gain = body.proceeds - body.cost
     day = _on_day(books.day, at_ns)
     day = replace(day, result={**day.result, position.quote: day.result.get(position.quote, 0) + gain})
-    books = replace(
-        books, ledger=ledger, day=day, ended={**books.ended, body.order: replace(ended, booked=True)}
-    )
+    booked = put(books.ended, body.order, replace(ended, booked=True))
+    books = replace(books, ledger=ledger, day=day, ended=booked)
     if not whole:
         rest = replace(
             position,
@@ -331,7 +339,7 @@ def _sell(books: Books, body: PositionReduced | PositionClosed, at_ns: int) -> B
             realised=position.realised + gain,
             took_profit=position.took_profit or ended.order.reason == CloseReason.TAKE_PROFIT,
         )
-        return replace(books, positions={**books.positions, token: rest})
+        return replace(books, positions=put(books.positions, token, rest))
     return _closed(books, position, position.realised + gain - position.fees, at_ns)
 
 
@@ -346,7 +354,7 @@ def _closed(books: Books, position: Position, result: int, at_ns: int) -> Books:
     return replace(
         books,
         day=day,
-        positions=_without(books.positions, position.token),
-        left_at_ns={**books.left_at_ns, position.token: at_ns},
+        positions=without(books.positions, position.token),
+        left_at_ns=put(books.left_at_ns, position.token, at_ns),
         counts=_counted(books, "closed"),
     )

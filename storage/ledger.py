@@ -5,9 +5,10 @@ free + reserved + cost of open positions + fees paid = deposits - withdrawals + 
 """
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, astuple
 
 from actors.messages import Asset, Id, Refusal, Units
+from storage.tables import put, without
 
 
 class Account(Struct, frozen=True):
@@ -20,6 +21,9 @@ class Account(Struct, frozen=True):
     realised: int = 0  # Proceeds less cost, of what was sold; fees are counted apart.
 
 
+_NOTHING = Account()
+
+
 class Reservation(Struct, frozen=True):
     asset: Asset
     amount: Units
@@ -30,7 +34,7 @@ class Ledger(Struct, frozen=True):
     reservations: dict[Id, Reservation] = {}  # By order.
 
     def account(self, asset: Asset) -> Account:
-        return self.accounts.get(asset, Account())
+        return self.accounts.get(asset, _NOTHING)
 
 
 def broken(account: Account) -> str | None:
@@ -39,9 +43,9 @@ def broken(account: Account) -> str | None:
     right = account.deposits - account.withdrawals + account.realised
     if left != right:
         return f"free + reserved + cost + fees = {left}, but deposits - withdrawals + realised = {right}"
-    for name in ("free", "reserved", "cost", "fees", "deposits", "withdrawals"):
-        if getattr(account, name) < 0:
-            return f"{name} is {getattr(account, name)}"
+    *amounts, _ = astuple(account)  # The last of them, what was realised, may be a loss.
+    if min(amounts) < 0:
+        return next(f"{name} is {value}" for name, value in asdict(account).items() if value < 0)
     return None
 
 
@@ -50,13 +54,17 @@ def moved(ledger: Ledger, asset: Asset, **changes: int) -> Ledger | Refusal:
 
     The only way in which money moves.  Refuses what would overdraw; a change that does not balance is a bug.
     """
-    account = ledger.account(asset)
-    account = replace(account, **{name: getattr(account, name) + amount for name, amount in changes.items()})
+    was, change = ledger.account(asset), Account(**changes)
+    account = Account(
+        was.free + change.free, was.reserved + change.reserved, was.cost + change.cost,
+        was.fees + change.fees, was.deposits + change.deposits, was.withdrawals + change.withdrawals,
+        was.realised + change.realised,
+    )  # fmt: skip
     if account.free < 0 or account.reserved < 0:
         return Refusal.NOT_ENOUGH_FUNDS
     fault = broken(account)
     assert fault is None, f"{asset}: {fault}"
-    return replace(ledger, accounts={**ledger.accounts, asset: account})
+    return Ledger({**ledger.accounts, asset: account}, ledger.reservations)
 
 
 def deposit(ledger: Ledger, asset: Asset, amount: int) -> Ledger | Refusal:
@@ -80,7 +88,7 @@ def reserve(ledger: Ledger, order: Id, asset: Asset, amount: int) -> Ledger | Re
     if isinstance(after, Refusal):
         return after
     reservation = Reservation(asset, Units(amount))
-    return replace(after, reservations={**after.reservations, order: reservation})
+    return Ledger(after.accounts, put(after.reservations, order, reservation))
 
 
 def spend(ledger: Ledger, order: Id, amount: int, field: str) -> Ledger | Refusal:
@@ -96,7 +104,7 @@ def spend(ledger: Ledger, order: Id, amount: int, field: str) -> Ledger | Refusa
     if isinstance(after, Refusal):
         return after
     left = Reservation(held.asset, Units(held.amount - amount))
-    return replace(after, reservations={**after.reservations, order: left})
+    return Ledger(after.accounts, put(after.reservations, order, left))
 
 
 def give_back(ledger: Ledger, order: Id, asset: Asset, amount: int) -> Ledger | Refusal:
@@ -107,8 +115,7 @@ def give_back(ledger: Ledger, order: Id, asset: Asset, amount: int) -> Ledger | 
     after = moved(ledger, asset, reserved=-amount, free=amount)
     if isinstance(after, Refusal):
         return after
-    others = {id: other for id, other in after.reservations.items() if id != order}
-    return replace(after, reservations=others)
+    return Ledger(after.accounts, without(after.reservations, order))
 
 
 def sell(ledger: Ledger, asset: Asset, cost: int, proceeds: int) -> Ledger | Refusal:

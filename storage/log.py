@@ -4,6 +4,10 @@
 read back, for SQLite ignores what it does not like.  Beside the file lie `.lock`, held by the writer, and
 `.head`, the last LSN that was acknowledged: if the log ever ends before it, something was lost.
 
+Who verifies what, and when: `Log.open` the newest snapshot and every record after it, so that an old log
+starts as fast as a young one; `Log.read` what it gives out; `Log.verify_some`, called by the owner while it
+is idle, all records and their index, over and over; `records` and `verify_file` everything, when asked to.
+
 An I/O error leaves it unknown what is on disk.  `append` then raises `LogFailed`, and the only right answer
 is to end the process, start anew and read.
 """
@@ -11,18 +15,53 @@ is to end the process, start anew and read.
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
-from hashlib import blake2b
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Self
 
-import msgspec
+from actors.messages import Append, Record, Refusal
+from storage.chain import (
+    COLUMNS,
+    FORMAT,
+    GENESIS,
+    Head,
+    LogCorrupt,
+    LogError,
+    Row,
+    chained,
+    content_hash,
+    hash_of,
+    head_after,
+    record_of,
+)
+from storage.log_file import (
+    LogFailed,
+    anchor_of,
+    assert_format,
+    assert_nothing_lost,
+    end_of,
+    explained,
+    head_of,
+    note_of,
+    noted_head,
+    records,
+    snapshot_in,
+    verify,
+    verify_file,
+)
 
-from actors.messages import Append, Body, Id, Operation, Record, Refusal, Status
+__all__ = [
+    "FORMAT", "GENESIS", "Head", "Log", "LogBusy", "LogCorrupt", "LogError", "LogFailed",
+    "head_of", "records", "verify", "verify_file",
+]  # fmt: skip
 
-FORMAT = 1
-GENESIS = bytes(32)
-_SCHEMA = """
+PAGE = 2048  # An append changes few bytes of few pages, and writes whole pages.
+PRIMED = 4 << 20  # What appends overwrite, rather than lengthen the -wal file, which costs a second flush.
+_STAYS = """
+CREATE TRIGGER records_remain BEFORE DELETE ON records BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+"""
+SCHEMA = f"""
 CREATE TABLE records (
     lsn INTEGER PRIMARY KEY, append_id TEXT NOT NULL, operation_id TEXT NOT NULL, operation TEXT NOT NULL,
     status TEXT NOT NULL, kind TEXT NOT NULL, at_ns INTEGER NOT NULL, version INTEGER NOT NULL,
@@ -30,34 +69,28 @@ CREATE TABLE records (
 ) STRICT;
 CREATE INDEX records_by_append ON records (append_id);
 CREATE TRIGGER records_stay BEFORE UPDATE ON records BEGIN SELECT RAISE(ABORT, 'append-only'); END;
-CREATE TRIGGER records_remain BEFORE DELETE ON records BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TABLE snapshots (lsn INTEGER PRIMARY KEY, body TEXT NOT NULL, hash BLOB NOT NULL) STRICT;
-"""
-_PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "temp_store": 2, "trusted_schema": 0}
-_ROW = "lsn, append_id, operation_id, operation, status, kind, at_ns, version, body, previous, hash"
-_Row = tuple[int, str, str, str, str, str, int, int, str, bytes, bytes]
-_decode_body = msgspec.json.Decoder(Body).decode
-
-
-class LogError(Exception):
-    """One sentence for the operator; nothing was changed."""
-
-
-class LogCorrupt(LogError):
-    """The file is not what was written."""
+{_STAYS}"""
+_PRAGMAS = {
+    "journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "temp_store": 2, "trusted_schema": 0,
+    "wal_autocheckpoint": 0, "journal_size_limit": -1,
+}  # fmt: skip
+_INSERT = f"INSERT INTO records VALUES ({','.join('?' * 11)})"  # noqa: S608
+_AFTER = f"SELECT {COLUMNS} FROM records WHERE lsn > ? ORDER BY lsn LIMIT ?"  # noqa: S608
+_BY_APPEND = f"SELECT {COLUMNS} FROM records WHERE append_id = ? ORDER BY lsn"  # noqa: S608
+_INDEXED = "SELECT 1 FROM records INDEXED BY records_by_append WHERE append_id = ? AND lsn = ?"
+_UP_TO = f"SELECT {COLUMNS} FROM records WHERE lsn <= ? ORDER BY lsn"  # noqa: S608
+ANCHOR = "CREATE TABLE IF NOT EXISTS anchor (lsn INTEGER PRIMARY KEY, hash BLOB NOT NULL) STRICT"
+_FORGETTING = (
+    "DROP TRIGGER records_remain",
+    ANCHOR,
+    "CREATE TABLE IF NOT EXISTS archived"
+    " (append_id TEXT PRIMARY KEY, lsn INTEGER NOT NULL, content BLOB NOT NULL) STRICT, WITHOUT ROWID",
+)
 
 
 class LogBusy(LogError):
     """Another process writes this log."""
-
-
-class LogFailed(LogError):
-    """The disk failed during a write: whether it happened is unknown until the log is read again."""
-
-
-class Head(msgspec.Struct, frozen=True):
-    lsn: int = 0
-    hash: bytes = GENESIS
 
 
 class Log:
@@ -65,26 +98,31 @@ class Log:
 
     def __init__(self, path: Path, database: sqlite3.Connection, lock: int, head: Head) -> None:
         self.path, self.head = path, head
+        self.anchor = self._seen = anchor_of(database)  # `_seen`: how far `verify_some` has come.
         self._database, self._lock = database, lock
         self._head_file = os.open(path.with_suffix(".head"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._note_head()
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Take the lock, then make sure that what is read is on disk; raises LogError."""
+        """Take the lock, make sure that what is read is on disk, verify the newest of it; raises LogError."""
         lock = _locked(path)
+        database: sqlite3.Connection | None = None
         try:
             _assert_not_emptied(path)
             database = _connected(path)
-            head = _end_of(database)
-            _assert_nothing_lost(path, head, database)
-            database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # Sync before anybody decides.
+            head = end_of(database)
+            assert_nothing_lost(path, head, database)
+            _primed(path)
+            database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            _assert_tail(path, database)
             return cls(path, database, lock, head)
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        except BaseException as error:
+            if database:
+                database.close()
             os.close(lock)
-            raise _explained(path, error) from error
-        except BaseException:
-            os.close(lock)
+            if isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError):
+                raise explained(path, error) from error
             raise
 
     def append(self, append: Append) -> int | Refusal:
@@ -92,10 +130,10 @@ class Log:
         try:
             if known := self.known(append):
                 return known
-            rows, head = _chained(append, self.head)
+            rows, head = chained(append, self.head)
             with self._database:
                 self._database.execute("BEGIN IMMEDIATE")
-                self._database.executemany(f"INSERT INTO records VALUES ({','.join('?' * 11)})", rows)  # noqa: S608
+                self._database.executemany(_INSERT, rows)
         except sqlite3.Error as error:
             raise LogFailed(f"{self.path}: {error}; the log could not be written") from error
         self.head = head
@@ -103,9 +141,34 @@ class Log:
         return head.lsn
 
     def read(self, after: int, most: int = 1_000) -> tuple[Record, ...]:
-        """At most so many records that follow an LSN."""
-        query = f"SELECT {_ROW} FROM records WHERE lsn > ? ORDER BY lsn LIMIT ?"  # noqa: S608
-        return tuple(_record(row) for row in self._database.execute(query, (after, most)))
+        """At most so many records that follow an LSN; raises LogCorrupt rather than give out another."""
+        if after < self.anchor.lsn:
+            raise LogError(
+                f"{self.path}: records up to {self.anchor.lsn} are in the archive; read them there."
+            )
+        rows: list[Row] = self._database.execute(_AFTER, (after, most)).fetchall()
+        head = head_after(self.path, Head(after, rows[0][9] if rows else GENESIS), rows)
+        if head.lsn < min(after + most, self.head.lsn):
+            raise LogCorrupt(f"{self.path}: record {head.lsn + 1} is missing; restore the last backup.")
+        return tuple(map(record_of, rows))
+
+    def after(self, lsn: int) -> Iterator[Record]:
+        """All records that follow an LSN: after the newest snapshot's they are what a start folds."""
+        while batch := self.read(lsn):
+            lsn += len(batch)
+            yield from batch
+
+    def verify_some(self, most: int = 1_000) -> int:
+        """Verify the next records and their index; the LSN it came to.  After the last it begins anew."""
+        rows: list[Row] = self._database.execute(_AFTER, (self._seen.lsn, most)).fetchall()
+        for row in rows:
+            self._seen = _verified(self.path, self._database, self._seen, row)
+        reached = self._seen.lsn
+        if len(rows) < most:
+            if reached != self.head.lsn:
+                raise LogCorrupt(f"{self.path}: record {reached + 1} is missing; restore the last backup.")
+            self._seen = self.anchor
+        return reached
 
     def save_snapshot(self, lsn: int, body: bytes) -> None:
         """Folded state by LSN; only the newest is kept, for it is made from the records alone."""
@@ -113,13 +176,32 @@ class Log:
             with self._database:
                 self._database.execute("BEGIN IMMEDIATE")
                 self._database.execute("DELETE FROM snapshots")
-                row = (lsn, body.decode(), _snapshot_hash(lsn, body))
+                row = (lsn, body.decode(), hash_of(lsn, body))
                 self._database.execute("INSERT INTO snapshots VALUES (?, ?, ?)", row)
+            self._checkpoint()
         except sqlite3.Error as error:
             raise LogFailed(f"{self.path}: {error}; a snapshot could not be written") from error
 
     def snapshot(self) -> tuple[int, bytes] | None:
-        return _snapshot(self._database, self.path)
+        return snapshot_in(self._database, self.path)
+
+    def forget(self, through: Head) -> None:
+        """Remove what an archive holds; the ids of its appends are kept, for they may be repeated."""
+        try:
+            with self._database:
+                self._database.execute("BEGIN IMMEDIATE")
+                for statement in _FORGETTING:
+                    self._database.execute(statement)
+                appends = self._database.execute(_UP_TO, (through.lsn,))
+                self._database.executemany("INSERT INTO archived VALUES (?, ?, ?)", _remembered(appends))
+                self._database.execute("DELETE FROM records WHERE lsn <= ?", (through.lsn,))
+                self._database.execute("DELETE FROM anchor")
+                self._database.execute("INSERT INTO anchor VALUES (?, ?)", (through.lsn, through.hash))
+                self._database.execute(_STAYS)
+            self._checkpoint()
+        except sqlite3.Error as error:
+            raise LogFailed(f"{self.path}: {error}; the archived records could not be removed") from error
+        self.anchor = self._seen = through
 
     def close(self) -> None:
         self._database.close()
@@ -128,66 +210,27 @@ class Log:
 
     def known(self, append: Append) -> int | Refusal | None:
         """The LSN of an append that is written already; refused if it was another with the same id."""
-        query = f"SELECT {_ROW} FROM records WHERE append_id = ? ORDER BY lsn"  # noqa: S608
-        rows: list[_Row] = self._database.execute(query, (append.id,)).fetchall()
+        rows: list[Row] = self._database.execute(_BY_APPEND, (append.id,)).fetchall()
         if not rows:
+            return self._known_of_old(append) if self.anchor.lsn else None
+        head = head_after(self.path, Head(rows[0][0] - 1, rows[0][9]), rows)
+        same = tuple(map(record_of, rows)) == append.records
+        return head.lsn if same else Refusal.ID_TAKEN
+
+    def _known_of_old(self, append: Append) -> int | Refusal | None:
+        query = "SELECT lsn, content FROM archived WHERE append_id = ?"
+        row = self._database.execute(query, (append.id,)).fetchone()
+        if row is None:
             return None
-        same = tuple(_record(row) for row in rows) == append.records
-        return rows[-1][0] if same else Refusal.ID_TAKEN
+        return int(row[0]) if row[1] == content_hash(append.records) else Refusal.ID_TAKEN
+
+    def _checkpoint(self) -> None:
+        """So that the -wal file is overwritten from its beginning; an append never waits for it."""
+        self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def _note_head(self) -> None:
         """Not synced: it need only survive the process, and must never be ahead of the log."""
-        line = f"{self.head.lsn:020d} {self.head.hash.hex()}"
-        check = blake2b(line.encode(), digest_size=8).hexdigest()
-        os.pwrite(self._head_file, f"{line} {check}\n".encode(), 0)
-
-
-def records(path: Path) -> Iterator[tuple[int, Record]]:
-    """Every record of a log, chain checked on the way, without becoming its writer; raises LogCorrupt."""
-    database = _reader(path)
-    try:
-        _assert_format(database, path)
-        head = Head()
-        for row in database.execute(f"SELECT {_ROW} FROM records ORDER BY lsn"):  # noqa: S608
-            head = _next_head(path, head, row)
-            yield head.lsn, _record(row)
-        _assert_nothing_lost(path, head, database)
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-        raise _explained(path, error) from error
-    finally:
-        database.close()
-
-
-def verify_file(path: Path) -> None:
-    """Check the pages and indexes of the file itself; raises LogCorrupt."""
-    database = _reader(path)
-    try:
-        (answer,) = database.execute("PRAGMA integrity_check").fetchone()
-        _snapshot(database, path)
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-        raise _explained(path, error) from error
-    finally:
-        database.close()
-    if answer != "ok":
-        answer = " ".join(str(answer).split())
-        raise LogCorrupt(f"{path}: {answer}; restore the last backup, this file can not be trusted.")
-
-
-def head_of(path: Path) -> Head:
-    """The end of a log, unchecked."""
-    database = _reader(path)
-    try:
-        return _end_of(database)
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-        raise _explained(path, error) from error
-    finally:
-        database.close()
-
-
-def _reader(path: Path) -> sqlite3.Connection:
-    if not path.exists():
-        raise LogError(f"{path}: there is no log; start a run first, or name its folder with --data-dir.")
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        os.pwrite(self._head_file, note_of(self.head), 0)
 
 
 def _locked(path: Path) -> int:
@@ -206,9 +249,21 @@ def _locked(path: Path) -> int:
 
 def _connected(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, isolation_level=None)
-    new = database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
-    if new:
-        database.execute("PRAGMA page_size = 4096")
+    try:
+        if database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+            database.execute(f"PRAGMA page_size = {PAGE}")
+            _set_up(database, path)
+            database.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;")
+        else:
+            _set_up(database, path)
+        assert_format(database, path)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _set_up(database: sqlite3.Connection, path: Path) -> None:
     for name, value in _PRAGMAS.items():
         database.execute(f"PRAGMA {name} = {value}")
         (got,) = database.execute(f"PRAGMA {name}").fetchone()
@@ -216,118 +271,66 @@ def _connected(path: Path) -> sqlite3.Connection:
             raise LogError(
                 f"{path}: SQLite answers {name} = {got} instead of {value}; this disk can not hold a log."
             )
-    if new:
-        database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;")
-    _assert_format(database, path)
-    return database
 
 
-def _assert_format(database: sqlite3.Connection, path: Path) -> None:
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version != FORMAT:
-        raise LogCorrupt(
-            f"{path}: log format {version} is not {FORMAT}; open it with the Holdfast that wrote it."
-        )
-
-
-def _end_of(database: sqlite3.Connection) -> Head:
-    row = database.execute("SELECT lsn, hash FROM records ORDER BY lsn DESC LIMIT 1").fetchone()
-    return Head(*row) if row else Head()
-
-
-def _assert_nothing_lost(path: Path, head: Head, database: sqlite3.Connection) -> None:
-    """A log that ends before an acknowledged LSN has lost records, say by a flipped bit in its tail."""
-    noted = _noted_head(path)
-    if noted is None or noted.lsn == 0:
-        return
-    row = database.execute("SELECT hash FROM records WHERE lsn = ?", (noted.lsn,)).fetchone()
-    if row is None or row[0] != noted.hash:
-        raise LogCorrupt(
-            f"{path}: record {noted.lsn} was acknowledged but is not there (the log ends at {head.lsn});"
-            " restore the last backup, this file can not be trusted."
-        )
+def _primed(path: Path) -> None:
+    """Lengthen the -wal file, and sync what a process that was killed may have written to it."""
+    file = os.open(path.with_name(f"{path.name}-wal"), os.O_RDWR | os.O_CLOEXEC)
+    try:
+        size = os.fstat(file).st_size
+        if size < PRIMED:
+            os.pwrite(file, bytes(PRIMED - size), size)
+        os.fdatasync(file)
+    except OSError as error:
+        raise LogFailed(
+            f"{path}: {error.strerror}; free some space (or mend the disk), then start."
+        ) from error
+    finally:
+        os.close(file)
 
 
 def _assert_not_emptied(path: Path) -> None:
     """Before anything is written: an empty file where a log was is no new log."""
-    noted = _noted_head(path)
+    noted = noted_head(path)
     if noted is not None and noted.lsn and not (path.exists() and path.stat().st_size):
         raise LogCorrupt(
             f"{path}: record {noted.lsn} was acknowledged but the file is empty; restore the last backup."
         )
 
 
-def _noted_head(path: Path) -> Head | None:
-    """None if there is no note, or it was torn by a crash of the machine."""
+def _assert_tail(path: Path, database: sqlite3.Connection) -> None:
+    """The newest snapshot is what was written, and so is every record from its own on."""
+    anchor = anchor_of(database)
+    lsn, _ = snapshot_in(database, path) or (0, b"")
+    if lsn < anchor.lsn:
+        raise LogCorrupt(
+            f"{path}: records up to {anchor.lsn} are archived, and no snapshot stands for them;"
+            " restore the last backup."
+        )
+    head = _before(path, database, max(lsn, 1)) if lsn > anchor.lsn else anchor
     try:
-        line, _, check = path.with_suffix(".head").read_text("ascii").strip().rpartition(" ")
-    except (FileNotFoundError, UnicodeDecodeError):
-        return None
-    if blake2b(line.encode(), digest_size=8).hexdigest() != check:
-        return None
-    lsn, _, digest = line.partition(" ")
-    return Head(int(lsn), bytes.fromhex(digest))
+        for row in database.execute(_AFTER, (head.lsn, -1)):
+            head = _verified(path, database, head, row)
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        raise explained(path, error, head.lsn + 1) from error
 
 
-def _chained(append: Append, head: Head) -> tuple[list[_Row], Head]:
-    rows: list[_Row] = []
-    for record in append.records:
-        lsn = head.lsn + 1
-        kind, body = type(record.body).__name__, msgspec.json.encode(record.body).decode()
-        fields = (
-            lsn, append.id, record.operation_id, record.operation.value, record.status.value, kind,
-            record.at_ns, FORMAT, body, head.hash,
-        )  # fmt: skip
-        digest = _hash(fields)
-        rows.append((*fields, digest))
-        head = Head(lsn, digest)
-    return rows, head
-
-
-def _hash(fields: tuple[object, ...]) -> bytes:
-    """Each field with its length before it, so that no two rows spell the same bytes."""
-    digest = blake2b(digest_size=32)
-    for field in fields:
-        data = field if isinstance(field, bytes) else str(field).encode()
-        digest.update(len(data).to_bytes(4, "big") + data)
-    return digest.digest()
-
-
-def _next_head(path: Path, head: Head, row: _Row) -> Head:
-    if row[0] != head.lsn + 1:
-        raise LogCorrupt(f"{path}: record {head.lsn + 1} is missing; restore the last backup.")
-    if row[9] != head.hash or row[10] != _hash(row[:10]):
-        raise LogCorrupt(
-            f"{path}: record {row[0]} is not what was written; restore the last backup,"
-            " this file can not be trusted."
-        )
-    return Head(row[0], row[10])
-
-
-def _record(row: _Row) -> Record:
-    return Record(Id(row[2]), Operation(row[3]), Status(row[4]), row[6], _decode_body(row[8]))
-
-
-def _snapshot_hash(lsn: int, body: bytes) -> bytes:
-    return _hash((lsn, body))
-
-
-def _snapshot(database: sqlite3.Connection, path: Path) -> tuple[int, bytes] | None:
-    row = database.execute("SELECT lsn, body, hash FROM snapshots ORDER BY lsn DESC LIMIT 1").fetchone()
+def _before(path: Path, database: sqlite3.Connection, lsn: int) -> Head:
+    row = database.execute("SELECT previous FROM records WHERE lsn = ?", (lsn,)).fetchone()
     if row is None:
-        return None
-    lsn, body, digest = row[0], row[1].encode(), row[2]
-    if digest != _snapshot_hash(lsn, body):
-        raise LogCorrupt(
-            f"{path}: the snapshot at record {lsn} is not what was written; restore the last backup."
-        )
-    return lsn, body
+        raise LogCorrupt(f"{path}: record {lsn} has a snapshot but is missing; restore the last backup.")
+    return Head(lsn - 1, row[0])
 
 
-def _explained(path: Path, error: Exception) -> LogError:
-    text = " ".join(str(error).split())
-    if "readonly" in text or "unable to open" in text:
-        return LogError(f"{path}: {text}; its folder must be writable.")
-    if "full" in text or "disk I/O" in text:
-        return LogFailed(f"{path}: {text}; free some space (or mend the disk) and start again.")
-    return LogCorrupt(f"{path}: {text}; restore the last backup, this file can not be trusted.")
+def _verified(path: Path, database: sqlite3.Connection, head: Head, row: Row) -> Head:
+    """The chain goes on, and the index knows the record: by it a repeated append is recognised."""
+    head = head_after(path, head, (row,))
+    if not database.execute(_INDEXED, (row[1], row[0])).fetchone():
+        raise LogCorrupt(f"{path}: record {row[0]} is missing in the index; restore the last backup.")
+    return head
+
+
+def _remembered(rows: Iterable[Row]) -> Iterator[tuple[str, int, bytes]]:
+    for id, group in groupby(rows, key=lambda row: row[1]):
+        append = list(group)
+        yield id, append[-1][0], content_hash(tuple(map(record_of, append)))

@@ -1,0 +1,92 @@
+"""Moves the oldest records out of the log into a file of their own, without a gap in the chain.
+
+An archive is a log like any other, with the same checks; what is left of the log remembers where the chain
+went on (its anchor), and which appends there were.  Only a prefix goes, all of it older than a moment, before
+the newest snapshot (which stands for it) and before the first record of every operation that is still open.
+The archive is on disk, and read again, before the log forgets anything: after a crash in between do it anew.
+"""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from msgspec import Struct
+
+from storage.backup import synced
+from storage.books import Books, fold
+from storage.chain import COLUMNS, FORMAT, Head, LogError
+from storage.log import ANCHOR, SCHEMA, Log
+from storage.log_file import archive_path, explained, reader, verify
+from storage.snapshots import unpacked
+
+_INSERT = f"INSERT INTO records VALUES ({','.join('?' * 11)})"  # noqa: S608
+
+
+class Archived(Struct, frozen=True):
+    path: Path
+    records: int
+    head: Head
+
+
+def archive(log: Log, before_ns: int) -> Archived | None:
+    """None if there is nothing that may go; raises LogError if it can not be done."""
+    with reader(log.path) as database:
+        last = _last_to_go(log, database, before_ns)
+        if last <= log.anchor.lsn:
+            return None
+        (digest,) = database.execute("SELECT hash FROM records WHERE lsn = ?", (last,)).fetchone()
+        head, path = Head(last, digest), archive_path(log.path, last)
+        _write(database, log.anchor, head, path)
+    moved = Archived(path, last - log.anchor.lsn, head)
+    log.forget(head)
+    return moved
+
+
+def _last_to_go(log: Log, database: sqlite3.Connection, before_ns: int) -> int:
+    """The end of an append, so that none is torn apart."""
+    if (snapshot := log.snapshot()) is None:
+        return 0
+    lsn, body = snapshot
+    limits = [lsn, _first(database, "at_ns >= ?", before_ns)]
+    books: Books = fold(log.after(lsn), unpacked(body))
+    limits += [_first(database, "operation_id = ?", id) for id in books.live]
+    row = database.execute(
+        "SELECT lsn FROM records AS mine WHERE lsn < ? AND append_id <>"
+        " (SELECT append_id FROM records WHERE lsn = mine.lsn + 1) ORDER BY lsn DESC LIMIT 1",
+        (min(limits),),
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _first(database: sqlite3.Connection, condition: str, value: int | str) -> int:
+    query = f"SELECT lsn FROM records WHERE {condition} ORDER BY lsn LIMIT 1"  # noqa: S608
+    row = database.execute(query, (value,)).fetchone()
+    return int(row[0]) if row else 2**63 - 1
+
+
+def _write(database: sqlite3.Connection, anchor: Head, head: Head, path: Path) -> None:
+    """The file is complete if it has its name; one of an archiving that was broken off is made anew."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        _fill(database, anchor, head, part)
+        if verify(part) != head:
+            raise LogError(f"{part}: it does not end as the log did; nothing was removed from the log.")
+        synced(part)
+        part.replace(path)
+        synced(path.parent)
+    except sqlite3.Error as error:
+        raise explained(part, error) from error
+    except OSError as error:
+        raise LogError(f"{path}: {error.strerror}; its folder must be writable and have room.") from error
+
+
+def _fill(database: sqlite3.Connection, anchor: Head, head: Head, part: Path) -> None:
+    query = f"SELECT {COLUMNS} FROM records WHERE lsn > ? AND lsn <= ? ORDER BY lsn"  # noqa: S608
+    with closing(sqlite3.connect(part, isolation_level=None)) as fresh:
+        fresh.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {FORMAT};")
+        if anchor.lsn:
+            fresh.execute(ANCHOR)
+            fresh.execute("INSERT INTO anchor VALUES (?, ?)", (anchor.lsn, anchor.hash))
+        fresh.executemany(_INSERT, database.execute(query, (anchor.lsn, head.lsn)))
+        fresh.execute("COMMIT")

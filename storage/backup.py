@@ -1,0 +1,60 @@
+"""A copy of a log, made while its writer goes on; where the chain ended is noted beside it.
+
+A copy is only as good as its note: kept apart from the copy, it tells later whether both are still the same.
+"""
+
+import os
+import sqlite3
+from pathlib import Path
+
+from storage.chain import Head, LogError
+from storage.log_file import explained, note_of, reader, verify
+
+PAGES = 1_000  # At a time; a writer never waits, for it and a reader do not lock one another out.
+
+
+def back_up(log: Path, copy: Path) -> Head:
+    """The end of the copied chain; the copy is verified, on disk, and complete if it is there at all."""
+    if copy.exists():
+        raise LogError(f"{copy}: this file exists; name another for the copy.")
+    part = copy.with_name(f"{copy.name}.part")
+    part.unlink(missing_ok=True)
+    try:
+        _copied(log, part)
+        head = verify(part)
+        note = copy.with_suffix(".head")  # As a log has it: whoever opens the copy compares the two.
+        note.write_bytes(note_of(head))
+        synced(note)
+        synced(part)
+        part.replace(copy)
+        synced(copy.parent)
+    except OSError as error:
+        raise LogError(f"{copy}: {error.strerror}; its folder must be writable and have room.") from error
+    return head
+
+
+def _copied(log: Path, part: Path) -> None:
+    """All of one moment: one transaction of the reader spans the copy."""
+    with reader(log) as database:
+        database.execute("BEGIN")
+        database.execute("SELECT count(*) FROM sqlite_master").fetchone()  # The moment is now.
+        try:
+            fresh = sqlite3.connect(part)
+        except sqlite3.Error as error:
+            raise explained(part, error) from error
+        try:
+            database.backup(fresh, pages=PAGES)
+            fresh.execute("PRAGMA journal_mode = DELETE")  # One file, without a -wal beside it.
+        except sqlite3.Error as error:
+            raise explained(part, error) from error
+        finally:
+            fresh.close()
+
+
+def synced(path: Path) -> None:
+    """A file's bytes, or a folder's names, are on disk."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -1,0 +1,216 @@
+"""A log's file as anybody may read it while its writer goes on; the writer is storage/log.py.
+
+Records that were archived are read from the archives beside the log, as if they had never left it.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from hashlib import blake2b
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+
+from actors.messages import Record
+from storage.chain import COLUMNS, FORMAT, Head, LogCorrupt, LogError, Row, hash_of, head_after, record_of
+
+LAST = 2**63 - 1
+BATCH = 500
+LONG = 50_000  # Records: what is worth a second process.
+
+
+class LogFailed(LogError):
+    """The disk failed during a write: whether it happened is unknown until the log is read again."""
+
+
+def records(path: Path) -> Iterator[tuple[int, Record]]:
+    """Every record from the first, chain checked on the way, without becoming the writer; raises LogError."""
+    with reader(path) as database:
+        assert_format(database, path)
+        head, anchor = Head(), anchor_of(database)
+        for archive in archives_of(path) if anchor.lsn else ():
+            with reader(archive) as archived:
+                for rows in _batches(archive, archived, head.lsn, anchor.lsn):
+                    head = head_after(archive, head, rows)
+                    yield from zip(range(rows[0][0], head.lsn + 1), map(record_of, rows), strict=True)
+        if head != anchor:
+            raise LogError(
+                f"{path}: records {head.lsn + 1} to {anchor.lsn} are in an archive that is not beside it;"
+                " put it back."
+            )
+        for rows in _batches(path, database, head.lsn):
+            head = head_after(path, head, rows)
+            yield from zip(range(rows[0][0], head.lsn + 1), map(record_of, rows), strict=True)
+        assert_nothing_lost(path, head, database)
+
+
+def _batches(path: Path, database: sqlite3.Connection, after: int, last: int = LAST) -> Iterator[list[Row]]:
+    """Those before one that can not be read are given out first, so that the one to blame is named."""
+    query = f"SELECT {COLUMNS} FROM records WHERE lsn > ? AND lsn <= ? ORDER BY lsn"  # noqa: S608
+    rows: list[Row] = []
+    try:
+        cursor = database.execute(query, (after, last))
+        while True:
+            rows = []
+            rows.extend(islice(cursor, BATCH))  # What came before an error stays in it.
+            if not rows:
+                return
+            yield rows
+            after = rows[-1][0]
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        if rows:
+            yield rows
+        raise explained(path, error, after + len(rows) + 1) from error
+
+
+def verify(path: Path) -> Head:
+    """Every page, index and record of this file; its end.  A long one is read in two processes."""
+    with reader(path) as database:
+        assert_format(database, path)
+        anchor, end = anchor_of(database), end_of(database)
+        seam = _head_at(database, anchor.lsn + (end.lsn - anchor.lsn) * 3 // 5)  # The pages are a fifth.
+    if seam is None or end.lsn - anchor.lsn < LONG:
+        head = _chain(path, anchor, LAST)
+        verify_file(path)
+    else:
+        head = _in_two(path, anchor, seam)
+    with reader(path) as database:
+        assert_nothing_lost(path, head, database)
+    return head
+
+
+def _in_two(path: Path, anchor: Head, seam: Head) -> Head:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as beside:
+        before = beside.submit(_chain, path, anchor, seam.lsn)
+        head = _chain(path, seam, LAST)
+        verify_file(path)
+        assert before.result() == seam, "a row was read twice, and was not the same"
+    return head
+
+
+def _chain(path: Path, head: Head, last: int) -> Head:
+    with reader(path) as database:
+        for rows in _batches(path, database, head.lsn, last):
+            head = head_after(path, head, rows)
+    return head
+
+
+def _head_at(database: sqlite3.Connection, lsn: int) -> Head | None:
+    row = database.execute("SELECT lsn, hash FROM records WHERE lsn = ?", (lsn,)).fetchone()
+    return Head(*row) if row else None
+
+
+def verify_file(path: Path) -> None:
+    """Check the pages and indexes of the file itself; raises LogCorrupt."""
+    with reader(path) as database:
+        (answer,) = database.execute("PRAGMA integrity_check").fetchone()
+        snapshot_in(database, path)
+    if answer != "ok":
+        answer = " ".join(str(answer).split())
+        raise LogCorrupt(f"{path}: {answer}; restore the last backup, this file can not be trusted.")
+
+
+def head_of(path: Path) -> Head:
+    """The end of a log, unchecked."""
+    with reader(path) as database:
+        return end_of(database)
+
+
+def archive_path(path: Path, last: int) -> Path:
+    """Where the records up to this one are, once they are archived."""
+    return path.with_name(f"{path.stem}-archive-{last:012d}.db")
+
+
+def archives_of(path: Path) -> list[Path]:
+    """From the oldest on."""
+    return sorted(path.parent.glob(f"{path.stem}-archive-{'[0-9]' * 12}.db"))
+
+
+@contextmanager
+def reader(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that can not write; what SQLite says against the file is raised as a LogError."""
+    if not path.exists():
+        raise LogError(f"{path}: there is no log; start a run first, or name its folder with --data-dir.")
+    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    try:
+        yield database
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        raise explained(path, error) from error
+    finally:
+        database.close()
+
+
+def assert_format(database: sqlite3.Connection, path: Path) -> None:
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version != FORMAT:
+        raise LogCorrupt(
+            f"{path}: log format {version} is not {FORMAT}; open it with the Holdfast that wrote it."
+        )
+
+
+def end_of(database: sqlite3.Connection) -> Head:
+    row = database.execute("SELECT lsn, hash FROM records ORDER BY lsn DESC LIMIT 1").fetchone()
+    return Head(*row) if row else anchor_of(database)
+
+
+def anchor_of(database: sqlite3.Connection) -> Head:
+    """The last record that was archived: the chain of what is left begins after it."""
+    if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'anchor'").fetchone():
+        return Head()
+    return Head(*database.execute("SELECT lsn, hash FROM anchor").fetchone())
+
+
+def assert_nothing_lost(path: Path, head: Head, database: sqlite3.Connection) -> None:
+    """A log that ends before an acknowledged LSN has lost records, say by a flipped bit in its tail."""
+    noted, anchor = noted_head(path), anchor_of(database)
+    if noted is None or noted.lsn < anchor.lsn or noted == anchor:
+        return
+    row = database.execute("SELECT hash FROM records WHERE lsn = ?", (noted.lsn,)).fetchone()
+    if row is None or row[0] != noted.hash:
+        raise LogCorrupt(
+            f"{path}: record {noted.lsn} was acknowledged but is not there (the log ends at {head.lsn});"
+            " restore the last backup, this file can not be trusted."
+        )
+
+
+def note_of(head: Head) -> bytes:
+    line = f"{head.lsn:020d} {head.hash.hex()}"
+    return f"{line} {blake2b(line.encode(), digest_size=8).hexdigest()}\n".encode()
+
+
+def noted_head(path: Path) -> Head | None:
+    """None if there is no note, or it was torn by a crash of the machine."""
+    try:
+        line, _, check = path.with_suffix(".head").read_text("ascii").strip().rpartition(" ")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+    if blake2b(line.encode(), digest_size=8).hexdigest() != check:
+        return None
+    lsn, _, digest = line.partition(" ")
+    return Head(int(lsn), bytes.fromhex(digest))
+
+
+def snapshot_in(database: sqlite3.Connection, path: Path) -> tuple[int, bytes] | None:
+    row = database.execute("SELECT lsn, body, hash FROM snapshots ORDER BY lsn DESC LIMIT 1").fetchone()
+    if row is None:
+        return None
+    lsn, body, digest = row[0], row[1].encode(), row[2]
+    if digest != hash_of(lsn, body):
+        raise LogCorrupt(
+            f"{path}: the snapshot at record {lsn} is not what was written; restore the last backup."
+        )
+    return lsn, body
+
+
+def explained(path: Path, error: Exception, lsn: int = 1) -> LogError:
+    """`lsn`: the first record that could not be read."""
+    text = " ".join(str(error).split())
+    if "readonly" in text or "unable to open" in text:
+        return LogError(f"{path}: {text}; its folder must be writable.")
+    if "full" in text or "disk I/O" in text:
+        return LogFailed(f"{path}: {text}; free some space (or mend the disk) and start again.")
+    return LogCorrupt(
+        f"{path}: record {lsn} can not be read: {text}; restore the last backup,"
+        " this file can not be trusted."
+    )

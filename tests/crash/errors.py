@@ -1,0 +1,116 @@
+"""A disk that fails: EIO, ENOSPC and short writes at every call: `python -m tests.crash.errors [--points N]`.
+
+The child must end with an error, have acknowledged nothing that is not there, and leave a log that opens.
+Short writes come in two kinds: a call that writes nothing, and a limit of a file's size, which
+cuts one anywhere.
+"""
+
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+from msgspec import Struct
+
+from tests.crash import checker, harness, kills
+from tests.crash.kills import FOLDER, Part, Point
+from tests.crash.workload import FAILED
+
+FAULTS = ("error=EIO", "error=ENOSPC")
+NOTHING_WRITTEN = "retval=0"
+NOT_FAILED = {"close", "flock"}  # The one is never repeated, the other has answers of its own.
+LIMITS = 120
+DISK_ERROR = re.compile(r"(OSError|sqlite3\.\w+Error|storage\.\S+): ")
+PRIMED = 4096  # So that it is appends that meet the limit.
+# Nothing that was acknowledged depends on these: a note that is only ever behind, a journal that there is
+# only before the first record, a folder that is there already.
+HARMLESS = {
+    ("pwrite64", "wal.head"), ("fdatasync", "wal.db-journal"), ("unlink", "wal.db-journal"),
+    ("mkdir", FOLDER),
+}  # fmt: skip
+
+
+class Fault(Struct, frozen=True):
+    """A point and what goes wrong there; or a size beyond which no file can grow."""
+
+    part: Part
+    point: Point | None = None
+    what: str = ""
+    limit: int = 0
+
+    def __str__(self) -> str:
+        if self.point is None:
+            return f"{self.part.name}, no file beyond {self.limit} bytes"
+        return f"{self.part.name}, {self.point.call} {self.point.number} on {self.point.file} {self.what}"
+
+
+def faults(place: Path, seed: int) -> list[Fault]:
+    found, chance = [], Random(seed)
+    for part in kills.parts(place):
+        for point in kills.points(part, place, None):
+            if point.call not in NOT_FAILED:
+                short = (NOTHING_WRITTEN,) if point.call.startswith(("write", "pwrite")) else ()
+                found += [Fault(part, point, what) for what in (*FAULTS, *short)]
+        found += [Fault(part, limit=chance.randrange(1, 300_000)) for _ in range(LIMITS)]
+    return found
+
+
+def may_go_unnoticed(fault: Fault) -> bool:
+    """Nothing is lost by it: the -wal stays when a close fails, and a limit may never be reached."""
+    point = fault.point
+    if point is None or point.after == "closing":
+        return True
+    # A -wal that is not lengthened ahead of the appends is lengthened by them.
+    unprimed = point.after == "" and fault.what == NOTHING_WRITTEN and point.file == "wal.db-wal"
+    return unprimed or (point.call, point.file) in HARMLESS
+
+
+def ended(fault: Fault, place: Path) -> tuple[int, str]:
+    """The child's exit status, and what is wrong."""
+    log = kills.log_of(fault.part, place)
+    command = kills.child(fault.part, log, None)
+    if fault.point is None:
+        command = ["prlimit", f"--fsize={fault.limit}", *command, "--primed", f"{PRIMED}"]
+    else:
+        inject = ("-e", f"inject={fault.point.call}:{fault.what}:when={fault.point.number}")
+        command = harness.straced(place / "trace", command, *harness.only(log), *inject)
+    child = harness.run(command)
+    last = checker.said(child.stdout, earlier=fault.part.said)
+    of_the_disk = child.returncode in {0, FAILED} or DISK_ERROR.match(
+        child.stderr.strip().rpartition("\n")[2]
+    )
+    if child.returncode not in {0, 1, FAILED} or not of_the_disk:
+        return child.returncode, f"it ended with {child.returncode}: {child.stderr[-300:]}"
+    if child.returncode == 0 and not (last.closed and may_go_unnoticed(fault)):
+        return 0, "it went on as if nothing had happened"
+    return child.returncode, checker.complaint(log, last)
+
+
+def search(most: int, seed: int) -> tuple[harness.Tally, Counter[tuple[int, str]]]:
+    """How the faults ended, by exit status, call and file."""
+    tally, ends = harness.Tally("errors", "faults"), Counter()
+    with harness.folder() as folder:
+        place = Path(folder)
+        found = faults(place, seed)
+        print(f"errors: {len(found)} faults to inject", flush=True)
+        for index in sorted(Random(seed).sample(range(len(found)), min(most, len(found)))):
+            fault = found[index]
+            status, complaint = ended(fault, place)
+            tally.note(str(fault), complaint)
+            ends[status, re.sub(r"\d+", "N", str(fault))] += 1
+    return tally, ends
+
+
+def main() -> int:
+    if harness.MISSING:
+        sys.exit(harness.MISSING)
+    asked = harness.options(__doc__, points=1_000_000)
+    tally, ends = search(asked.points, asked.seed)
+    for (status, what), count in sorted(ends.items()):
+        print(f"  ended with {status:2}: {count:4} x {what}")
+    return tally.verdict()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

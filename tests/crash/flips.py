@@ -1,0 +1,91 @@
+"""Flipped bits: every one of a small log, 10,000 of a large one: `python -m tests.crash.flips [--large N]`.
+
+A flip is harmless, if production code still reads every record and the snapshot as they were written, or the
+log is refused in a sentence.  It is bad if it is believed, and worth knowing if the sentence names no record.
+"""
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from random import Random
+from unittest.mock import patch
+
+from storage import log
+from tests.crash import checker, harness
+
+PRIMED = 4096  # The -wal is made anew for every flip.
+SMALL, LARGE, HOT = 3, 700, 6  # Appends.
+NAMES_A_RECORD = re.compile(r"records? \d+")
+
+
+class Specimen:
+    """The files of a log as they were; each flip starts from them."""
+
+    def __init__(self, folder: Path, appends: int, *more: str) -> None:
+        self.log = folder / "wal.db"
+        command = harness.workload(self.log, "--appends", str(appends), "--primed", f"{PRIMED}", *more)
+        self.said = checker.said(harness.run(command).stdout)
+        self.files = {
+            path.name: path.read_bytes()
+            for path in folder.iterdir()
+            if path.suffix in {".db", ".db-wal", ".head"}
+        }
+
+    def flipped(self, name: str, bit: int) -> str:
+        """What is wrong once this bit is another; empty if it made no difference."""
+        for path in self.log.parent.iterdir():
+            path.unlink()
+        for each, data in self.files.items():
+            (self.log.parent / each).write_bytes(data)
+        changed = bytearray(self.files[name])
+        changed[bit // 8] ^= 1 << bit % 8
+        (self.log.parent / name).write_bytes(changed)
+        return checker.complaint(self.log, self.said)
+
+
+def flips(tally: harness.Tally, specimen: Specimen, name: str, bits: Iterable[int]) -> Counter[str]:
+    """How they ended: harmless, refused by record, refused without one, or believed."""
+    ends: Counter[str] = Counter()
+    for bit in bits:
+        complaint = specimen.flipped(name, bit)
+        refused = complaint.startswith("it is refused: ")
+        named = refused and NAMES_A_RECORD.search(complaint)
+        broke = complaint.startswith("it breaks: ")
+        end = "broke" if broke else "believed" if complaint else "harmless"
+        end = "refused, and the record is named" if named else "refused without a record" if refused else end
+        ends[end] += 1
+        tally.note(f"{name}, bit {bit}", "" if refused else complaint)
+    return ends
+
+
+def search(small: int, large: int, hot: int, seed: int) -> dict[str, Counter[str]]:
+    """By kind of log; of the small one every bit, if so many are asked for."""
+    found, tally, chance = {}, harness.Tally("flips", "bits"), Random(seed)
+    logs = {
+        "small log": (SMALL, small, ".db", ()),
+        "large log": (LARGE, large, ".db", ()),
+        "hot -wal": (HOT, hot, ".db-wal", ("--abandon",)),
+        "head": (SMALL, min(small, 824), ".head", ()),
+    }
+    for kind, (appends, most, suffix, more) in logs.items():
+        with harness.folder() as folder, patch.object(log, "PRIMED", PRIMED):
+            specimen = Specimen(Path(folder), appends, *more)
+            name = specimen.log.with_suffix(suffix).name
+            size = 8 * len(specimen.files[name])
+            bits = chance.sample(range(size), min(most, size))
+            found[kind] = flips(tally, specimen, name, bits)
+            print(f"flips: {kind}: {size} bits, {len(bits)} flipped: {dict(found[kind])}", flush=True)
+    tally.verdict()
+    return found
+
+
+def main() -> int:
+    asked = harness.options(__doc__, small=10_000_000, large=10_000, hot=10_000)
+    found = search(asked.small, asked.large, asked.hot, asked.seed)
+    return 1 if any(ends["believed"] + ends["broke"] for ends in found.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""What the crash harnesses share: the workload as a child, strace around it, and a verdict in one line."""
+
+import argparse
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from shutil import which
+
+from tests.crash.workload import CONTROLS
+
+ROOT = Path(__file__).parents[2]
+SHM = Path("/dev/shm")
+# Every call that changes a file, a folder or a lock, or makes a change durable.  Between two of them the
+# files stay what they are, so a crash there is the crash at the next.
+CALLS = (
+    "openat", "mkdir", "write", "pwrite64", "pwritev", "ftruncate", "fallocate", "fsync", "fdatasync",
+    "sync_file_range", "rename", "unlink", "unlinkat", "flock", "close",
+)  # fmt: skip
+SUFFIXES = (".db", ".db-wal", ".db-shm", ".db-journal", ".head", ".lock")
+MISSING = "" if which("strace") else "strace is missing: apt install strace"
+
+
+class Tally:
+    """Counts what was tried, keeps what was wrong, and says so now and then."""
+
+    def __init__(self, name: str, unit: str) -> None:
+        self.name, self.unit = name, unit
+        self.tried, self.bad = 0, []
+        self._started = self._told = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def note(self, where: str, complaint: str) -> None:
+        self.tried += 1
+        if complaint:
+            self.bad.append(f"{where}: {complaint}")
+        if time.monotonic() - self._told > 10:
+            self._told = time.monotonic()
+            print(f"{self.name}: {self.tried} {self.unit}, {len(self.bad)} bad", flush=True)
+
+    def verdict(self) -> int:
+        for each in self.bad[:5]:
+            print(f"  {each[:300]}")
+        word = "BAD" if self.bad else "good"
+        print(
+            f"{self.name}: {word}: {self.tried} {self.unit}, {len(self.bad)} bad, {self.seconds:.0f} s",
+            flush=True,
+        )
+        return 1 if self.bad else 0
+
+
+def options(doc: str, **more: int) -> argparse.Namespace:
+    """The command line of a harness: --seed, --control, and its own bounds with their defaults."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--control", choices=CONTROLS, help="a log that is not durable: must be reported bad")
+    for name, default in more.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
+    end_in_order()
+    return parser.parse_args()
+
+
+def end_in_order() -> None:
+    """A harness that is told to end takes its folders and mounts down first."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
+def folder() -> tempfile.TemporaryDirectory[str]:
+    """In memory, where that is possible: nothing here waits for a real disk."""
+    return tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None)
+
+
+def workload(log: Path, *more: str) -> list[str]:
+    return [sys.executable, "-B", "-m", "tests.crash.workload", str(log), *more]
+
+
+def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+
+
+def straced(trace: Path, command: list[str], *more: str) -> list[str]:
+    return ["strace", "-qq", "-y", "-o", str(trace), "-e", "trace=" + ",".join(CALLS), *more, *command]
+
+
+def only(log: Path) -> list[str]:
+    """Only what touches the log's files is seen, and counted: `when=` of an injection counts nothing else."""
+    files = [str(log.with_suffix(suffix)) for suffix in SUFFIXES] + [str(log.parent)]
+    return [word for file in files for word in ("-P", file)]

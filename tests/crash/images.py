@@ -1,0 +1,107 @@
+"""Crash images, what a power cut may leave, by the ten thousand: `python -m tests.crash.images [--images N]`.
+
+A child's calls are recorded once, over a first start, two deaths with a recovery each, and an orderly close.
+After every call the model of the disk gives images, each is written out and opened with production code.
+"""
+
+import sys
+from collections.abc import Iterator
+from hashlib import blake2b
+from itertools import count
+from pathlib import Path
+from random import Random
+from unittest.mock import patch
+
+from storage import log
+from tests.crash import checker, harness, traces
+from tests.crash.checker import Said
+from tests.crash.disk import Change, Disk, Image
+
+# Appends, and the sync at which it is killed: what it has written by then is not synced, and the next life
+# reads it.  Without one it is closed.
+LIVES = ((20, 16), (15, 12), (6, None), (12, 9))
+AT_ONCE = 6  # Images by chance at one call, before the next is looked at.
+
+
+PRIMED = 64 << 10  # Short, so that an image is soon written; appends overwrite it, and then they lengthen it.
+
+
+def recorded(place: Path, primed: int, control: str | None) -> list[Change | str]:
+    """What the lives of a log did to its files, and what they said, in order."""
+    path, trace = place / "recorded" / "wal.db", place / "trace"
+    reader, found = traces.Reader(str(path.parent)), []
+    more = ["--primed", str(primed), *(["--control", control] if control else [])]
+    for appends, last_sync in LIVES:
+        kill = ["-e", f"inject=fdatasync:signal=SIGKILL:when={last_sync}"] if last_sync else []
+        command = harness.workload(path, "--appends", str(appends), *more)
+        child = harness.run(harness.straced(trace, command, *traces.WHOLE, *kill))
+        ends = {-9, 137} if last_sync and not control else {0, -9, 137}
+        assert child.returncode in ends, child.stderr
+        found += [change for line in trace.read_text().splitlines() for change in reader.changes(line)]
+    return found
+
+
+def moments(changes: list[Change | str]) -> Iterator[tuple[int, Disk, Said]]:
+    """After each change: the disk, and what had been acknowledged."""
+    disk, last = Disk(), Said()
+    for number, change in enumerate(changes):
+        if isinstance(change, str):
+            last = checker.said(change, earlier=last)
+        else:
+            disk.apply(change)
+            yield number, disk, last
+
+
+class Album:
+    """Opens each distinct image once."""
+
+    def __init__(self, folder: Path, tally: harness.Tally) -> None:
+        self._folder, self._tally = folder, tally
+        self._seen: set[bytes] = set()
+
+    def look(self, where: str, image: Image, last: Said) -> None:
+        digest = blake2b(last.lsn.to_bytes(8, "big"), digest_size=16)
+        for name, data in sorted(image.items()):
+            digest.update(f"{name} {len(data)} ".encode() + data)
+        if digest.digest() in self._seen:
+            return
+        self._seen.add(digest.digest())
+        self._write(image)
+        self._tally.note(where, checker.complaint(self._folder / "wal.db", last))
+
+    def _write(self, image: Image) -> None:
+        self._folder.mkdir(exist_ok=True)
+        for path in self._folder.iterdir():
+            path.unlink()
+        for name, data in image.items():
+            (self._folder / name).write_bytes(data)
+
+
+def search(
+    most: int, seed: int, control: str | None = None, first_bad: bool = False, primed: int = PRIMED
+) -> harness.Tally:
+    """So many distinct images, or until the first bad one."""
+    tally = harness.Tally(f"images of {control or 'the log'}", "distinct images")
+    with harness.folder() as folder, patch.object(log, "PRIMED", primed):
+        place = Path(folder)
+        changes = recorded(place, primed, control)
+        print(f"{tally.name}: {len(changes)} calls recorded", flush=True)
+        album = Album(place / "image", tally)
+        for round in count():
+            for number, disk, last in moments(changes):
+                for image in disk.images(Random(f"{seed} {round} {number}"), AT_ONCE):
+                    album.look(f"round {round}, call {number}", image, last)
+                    if tally.tried >= most or (first_bad and tally.bad):
+                        return tally
+    raise AssertionError("unreachable")
+
+
+def main() -> int:
+    if harness.MISSING:
+        sys.exit(harness.MISSING)
+    asked = harness.options(__doc__, images=50_000, primed=PRIMED)
+    return search(asked.images, asked.seed, asked.control, primed=asked.primed).verdict()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

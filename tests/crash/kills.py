@@ -1,0 +1,117 @@
+"""SIGKILL at every file call of a log's life: `python -m tests.crash.kills [--points N]`.
+
+A first recording numbers the calls of an undisturbed child; then one child after another dies at the
+next.  Its parts are a first start with every kind of operation, and a recovery from what a death has left.
+"""
+
+import re
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+from msgspec import Struct
+
+from tests.crash import checker, harness
+from tests.crash.checker import Said
+
+FOLDER = "its folder"
+ROUND = 24  # Appends: every kind of operation, and a snapshot.
+
+
+class Part(Struct, frozen=True):
+    name: str
+    appends: int
+    before: Path | None  # What it starts from.
+    said: Said  # What had been acknowledged by then.
+
+
+class Point(Struct, frozen=True):
+    """The k-th call of a name, and the file it is about."""
+
+    part: Part
+    call: str
+    number: int
+    file: str
+    after: str  # What the child has last said: open, ack, saved, closing or, before anything, nothing.
+
+
+def child(part: Part, log: Path, control: str | None) -> list[str]:
+    more = ["--control", control] if control else []
+    return harness.workload(log, "--appends", str(part.appends), *more)
+
+
+def parts(place: Path) -> list[Part]:
+    """The crash that the recoveries start from leaves everything in the -wal."""
+    left = place / "left" / "wal.db"
+    output = harness.run(harness.workload(left, "--appends", str(ROUND), "--abandon")).stdout
+    return [
+        Part("first start", ROUND + 3, None, Said()),
+        Part("recovery", 4, left.parent, checker.said(output)),
+    ]
+
+
+def log_of(part: Part, place: Path) -> Path:
+    shutil.rmtree(place / "data", ignore_errors=True)
+    if part.before:
+        shutil.copytree(part.before, place / "data")
+    return place / "data" / "wal.db"
+
+
+def points(part: Part, place: Path, control: str | None) -> Iterator[Point]:
+    log, trace = log_of(part, place), place / "trace"
+    recorded = harness.run(harness.straced(trace, child(part, log, control)))
+    assert recorded.returncode == 0, recorded.stderr
+    seen: Counter[str] = Counter()
+    after = ""
+    for line in trace.read_text().splitlines():
+        called = re.match(r"(\w+)\(", line)
+        if told := re.match(r'write\(1<.*"(\w+) ', line):
+            after = told[1]
+        if called and str(log.parent) in line:
+            seen[called[1]] += 1
+            yield Point(part, called[1], seen[called[1]], _file(line, log), after)
+
+
+def _file(line: str, log: Path) -> str:
+    """Only the last path counts: a file that is opened is named after its folder."""
+    paths = re.findall(rf"{re.escape(str(log.parent))}(/[\w.-]+)?", line)
+    return paths[-1].strip("/") or FOLDER if paths else "?"
+
+
+def killed(point: Point, place: Path, control: str | None) -> str:
+    """What is wrong after a death at this call."""
+    log = log_of(point.part, place)
+    kill = ("-e", f"inject={point.call}:signal=SIGKILL:when={point.number}")
+    command = child(point.part, log, control)
+    dead = harness.run(harness.straced(place / "trace", command, *harness.only(log), *kill))
+    if dead.returncode not in {-9, 137}:
+        return f"it was to be killed and ended with {dead.returncode}: {dead.stderr[-200:]}"
+    return checker.complaint(log, checker.said(dead.stdout, earlier=point.part.said))
+
+
+def sweep(most: int, seed: int, control: str | None = None) -> harness.Tally:
+    """All points, or so many by chance, in their order."""
+    tally = harness.Tally("kills", "points")
+    with harness.folder() as folder:
+        place = Path(folder)
+        found = [point for part in parts(place) for point in points(part, place, control)]
+        chosen = sorted(Random(seed).sample(range(len(found)), min(most, len(found))))
+        print(f"kills: {len(found)} points, {dict(Counter(point.call for point in found))}", flush=True)
+        for index in chosen:
+            point = found[index]
+            tally.note(f"{point.part.name}, {point.call} {point.number}", killed(point, place, control))
+    return tally
+
+
+def main() -> int:
+    if harness.MISSING:
+        sys.exit(harness.MISSING)
+    asked = harness.options(__doc__, points=1_000_000)
+    return sweep(asked.points, asked.seed, asked.control).verdict()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

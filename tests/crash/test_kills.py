@@ -1,0 +1,24 @@
+"""SIGKILL at file calls of a log's life, and of its recovery: the short version of `kills.py`."""
+
+import pytest
+
+from tests.crash import harness, kills
+
+pytestmark = [pytest.mark.processes, pytest.mark.skipif(bool(harness.MISSING), reason=harness.MISSING)]
+
+
+def test_a_death_at_any_file_call_loses_nothing_that_was_acknowledged():
+    tally = kills.sweep(most=25, seed=1)
+    assert tally.tried == 25
+    assert tally.bad == []
+
+
+def test_a_log_that_acknowledges_before_it_writes_is_found_out():
+    assert kills.sweep(most=15, seed=1, control="EARLY").bad
+
+
+def test_the_points_are_of_every_call_that_changes_a_file_and_of_a_recovery(tmp_path):
+    found = [point for part in kills.parts(tmp_path) for point in kills.points(part, tmp_path, None)]
+    assert {point.part.name for point in found} == {"first start", "recovery"}
+    assert {"openat", "pwrite64", "fdatasync", "ftruncate", "unlink"} <= {point.call for point in found}
+    assert {"wal.db", "wal.db-wal", "wal.head", "its folder"} <= {point.file for point in found}
