@@ -9,6 +9,8 @@ from loguru import logger
 from actors.base import Address, ChildExited, Poisoned
 from actors.member import MARKET, WAL, Member
 from actors.messages import (
+    EVERYTHING,
+    WALLET,
     Append,
     Balances,
     Committed,
@@ -24,17 +26,20 @@ from actors.messages import (
     Refused,
     Role,
     SaveState,
+    Side,
     Signed,
     Tick,
     Ticks,
 )
 from chains.paper.venue import PaperVenue, has_record
-from chains.resolution import known, outcome
-from chains.venue import Quote, Unanswered
+from chains.resolution import ending
+from chains.venue import Attempt, Seen, Unanswered, Venue
 from storage.books import LiveOrder, Outcome
+from storage.evidence import Action, Entry, Wallet
 from storage.layout import venue_path
-from storage.recovery import recover
-from storage.trades import rollback, settlement, signing
+from storage.recovery import Case, recover, under_way
+from storage.resolution import Row, resolve
+from storage.trades import finality, halting, reversal, rollback, settlement, signing
 
 PORTFOLIO = Role("portfolio")
 REMEMBERED_TICKS = 512
@@ -44,18 +49,18 @@ BALANCES = "balances"
 class Executor(Member):
     """While an order is under way it takes one tick at a time, and answers when its outcomes are durable.
 
-    Nothing of it but the log and the venue survives: a successor finds the bytes in the log, sends them
-    again (which changes nothing), and asks what became of them.
+    At every tick it asks the venue about each of them, and does what the row of storage/resolution.py says.
+    Nothing of it but the log and the venue survives: a successor finds the bytes in the log and asks on.
     """
 
     def opened(self) -> None:
-        self.venue: PaperVenue | None = None
+        self.venue: Venue | None = None
         self.offer: Offered | None = None
         self.recent: deque[Tick] = deque(maxlen=REMEMBERED_TICKS)
         self.waiting: dict[Id, Execute] = {}  # Not yet signed.
         self.unquoted: set[Id] = set()  # Taken at a tick that had no price.
         self.signing: dict[Id, Signed] = {}  # On its way to the log, by the id of the append.
-        self.settling: dict[Id, Id] = {}  # Append -> order.
+        self.booking: dict[Id, Id] = {}  # Append -> order.
         self.stash: Ticks | None = None
         self.handling: int | None = None  # The tick whose outcomes are being journalled.
         self.unknown: set[Id] = set()
@@ -110,16 +115,23 @@ class Executor(Member):
             return
         self.answered(BALANCES)
         self.follows = True
+        self._recover()
+        self.send_to(MARKET, Follow(self.role, None))
+
+    def _recover(self) -> None:
+        """What may have been signed and never sent is sent now; all else has time until the next tick."""
+        assert self.venue is not None
         found = recover(self.replica.books, max(self.venue.head_ns(), self.replica.books.last_order_ns))
         self.recovered = found.report()
         logger.info("recovery: {}", self.recovered)
-        for id in found.resume:
-            self._send(self.replica.books.live[id])
+        for case in under_way(self.replica.books):
+            row, _ = self._judged(case, self._now())
+            if row.action is Action.RESEND:
+                self._send(case.live)
         for id in found.roll_back:
             self._settle(
                 rollback(self.replica.books.live[id], "too late to sign after a restart"), self._now()
             )
-        self.send_to(MARKET, Follow(self.role, None))
 
     def _opened_venue(self) -> PaperVenue | None:
         """None while there is no market, and where the venue of these books is gone: then the run ends."""
@@ -146,7 +158,7 @@ class Executor(Member):
             self._take_waiting()
 
     def _busy(self) -> bool:
-        return bool(self.signing or self.settling)
+        return bool(self.signing or self.booking)
 
     def _take_waiting(self) -> None:
         """One after the other: the next nonce is known when the last is in the books."""
@@ -159,36 +171,55 @@ class Executor(Member):
         live = self.replica.books.live.get(id)
         if live is not None and not live.attempts and id not in self.unquoted:
             if tick := self._tick_of(live):
-                self._sign(live, tick)
-        elif live is not None or id in self.replica.books.ended:
+                self._begin_order(live, tick)
+        elif self.replica.books.order(id) is not None:
             self._taken(id)
+
+    def _begin_order(self, live: LiveOrder, tick: Tick) -> None:
+        """What a predecessor had put off is not signed at the prices of a tick that is over."""
+        assert self.venue is not None
+        if tick.at_ns < max(self.venue.head_ns(), self.replica.books.last_order_ns):
+            self._put_off(live.order.id)
+        else:
+            self._resolve(Case(live, Entry.PENDING), tick)
 
     def _tick_of(self, live: LiveOrder) -> Tick | None:
         """The tick at which it was decided; if that is not known, the newest."""
         exact = (tick for tick in self.recent if tick.at_ns == live.order.at_ns)
         return next(exact, self.recent[-1] if self.recent else None)
 
-    def _sign(self, live: LiveOrder, tick: Tick) -> None:
+    def _quote(self, live: LiveOrder, tick: Tick) -> None:
+        """While the outcome of another is unknown, this wallet begins nothing new."""
         assert self.venue is not None
-        order = live.order
-        if tick.at_ns > order.deadline_ns:
-            self._settle(rollback(live, "no quote before the deadline"), tick.at_ns)
-            return
+        order, blocked = live.order, self._blocked(tick.at_ns)
         quote = self.venue.quote(order.side, order.token, order.amount_in, tick)
-        if isinstance(quote, Unanswered):
-            self.unquoted.add(order.id)
-            self._taken(order.id)
+        if blocked or isinstance(quote, Unanswered):
+            self._put_off(order.id)
             return
-        self._journal(live, quote, tick)
+        attempt = self.venue.build(order, quote, self.replica.books.nonce, tick.at_ns)
+        self._journal(live, attempt, tick)
 
-    def _journal(self, live: LiveOrder, quote: Quote, tick: Tick) -> None:
-        """T2: the bytes are durable before anybody else can see them."""
+    def _put_off(self, id: Id) -> None:
+        """To the next tick; the market need not wait for it."""
+        self.unquoted.add(id)
+        self._taken(id)
+
+    def _blocked(self, at_ns: int) -> bool:
+        cases = under_way(self.replica.books)
+        return any(self._judged(case, at_ns)[0].action is Action.BLOCK for case in cases)
+
+    def _replace(self, live: LiveOrder, cancel: bool, tick: Tick) -> None:
+        """T2': other bytes under the same nonce."""
         assert self.venue is not None
-        nonce = self.replica.books.nonce
-        attempt = self.venue.build(live.order, quote, nonce, tick.at_ns)
+        attempt = self.venue.replacement(live, cancel, tick.at_ns)
+        if not isinstance(attempt, Unanswered):
+            self._journal(live, attempt, tick, cancel)
+
+    def _journal(self, live: LiveOrder, attempt: Attempt, tick: Tick, cancel: bool = False) -> None:
+        """T2: the bytes are durable before anybody else can see them."""
         signed = Signed(
             live.order.id, len(live.attempts) + 1, attempt.raw, attempt.tx_id, attempt.nonce,
-            attempt.min_amount_out, attempt.valid_until_ns, attempt.channel,
+            attempt.min_amount_out, attempt.valid_until_ns, attempt.channel, cancel,
         )  # fmt: skip
         append = signing(signed, tick.at_ns)
         self.signing[append.id] = signed
@@ -200,7 +231,7 @@ class Executor(Member):
             self._send(self.replica.books.live[signed.order])
             self._taken(signed.order)
             self._settled()
-        elif order := self.settling.pop(append_id, None):
+        elif order := self.booking.pop(append_id, None):
             self._taken(order)
             self._settled()
         self._go_on()
@@ -209,8 +240,7 @@ class Executor(Member):
         assert self.venue is not None
         answer = self.venue.broadcast(live.attempts[-1].raw, live.since_ns)
         if isinstance(answer, Unanswered):
-            self.unknown.add(live.order.id)
-            logger.warning("{} is unknown: {}", live.order.id, answer.sentence)
+            logger.warning("{} may have been sent or not: {}", live.order.id, answer.sentence)
 
     # -- what became of it ------------------------------------------------------------------------------
     def _take_ticks(self, message: Ticks) -> None:
@@ -221,36 +251,83 @@ class Executor(Member):
                 self.recent.append(tick)
         last = message.ticks[-1].at_ns
         new = next((tick for tick in message.ticks if tick.at_ns >= message.act_from_ns), None)
-        if new is None or not self.replica.books.live:
+        books = self.replica.books
+        if new is None or not (books.live or books.booked):
             self.send_to(MARKET, Handled(self.role, last, lsn=self.replica.lsn))
             return
         self.handling = new.at_ns
         self.venue.advance(new)
-        for id, live in list(self.replica.books.live.items()):
-            if live.attempts:
-                self._resolve(live, new.at_ns)
-            elif id not in self.waiting and not self.signing:
+        for case in under_way(books):
+            self._resolve(case, new)
+        for id, live in list(books.live.items()):
+            if not live.attempts and id not in self.waiting and not self.signing:
                 self.unquoted.discard(id)  # Or it was a predecessor's, which nobody tells us of again.
-                self._sign(live, new)
+                self._resolve(Case(live, Entry.PENDING), new)
         self._settled()
 
-    def _resolve(self, live: LiveOrder, at_ns: int) -> None:
+    def _judged(self, case: Case, at_ns: int) -> tuple[Row, Seen]:
         assert self.venue is not None
-        signed = live.attempts[-1]
-        answer = self.venue.status(signed.tx_id, at_ns)
-        if known(answer):
-            self.unknown.discard(live.order.id)
+        seen = self.venue.look(case, self._wallet(case), at_ns)
+        return resolve(case.entry, seen.evidence), seen
+
+    def _wallet(self, case: Case) -> Wallet:
+        """A halt of everything stops what has no bytes yet and would buy."""
+        halts, buys = self.replica.books.halts, case.live.order.side is Side.BUY
+        stopped = EVERYTHING in halts and buys and case.entry is Entry.PENDING
+        return Wallet.QUARANTINED if stopped or WALLET in halts else Wallet.GOOD
+
+    def _resolve(self, case: Case, tick: Tick) -> None:
+        row, seen = self._judged(case, tick.at_ns)
+        id = case.live.order.id
+        if row.action is Action.BLOCK:
+            logger.warning("{} is unknown ({}): {}", id, row.number, row.because)
+            self.unknown.add(id)
         else:
-            self.unknown.add(live.order.id)
-        if end := outcome(signed, answer):
-            self.unknown.discard(live.order.id)
-            self._settle(end, at_ns)
+            self.unknown.discard(id)
+        self._do(row, case.live, seen, tick)
+
+    def _do(self, row: Row, live: LiveOrder, seen: Seen, tick: Tick) -> None:
+        id, at_ns = live.order.id, tick.at_ns
+        match row.action:
+            case Action.NOTHING | Action.BLOCK:
+                """Nothing is proved, or all is over."""
+            case Action.WAIT:
+                if not live.attempts:
+                    self._put_off(id)
+            case Action.QUOTE:
+                self._quote(live, tick)
+            case Action.ROLL_BACK:
+                self._settle(rollback(live, row.because), at_ns)
+            case Action.RESEND:
+                self._send(live)
+            case Action.BUMP | Action.CANCEL:
+                self._replace(live, row.action is Action.CANCEL or live.attempts[-1].cancels, tick)
+            case Action.SETTLE_LANDED | Action.SETTLE_FAILED | Action.MARK_DEAD:
+                self._settle(ending(live, row.action, seen), at_ns)
+            case Action.QUARANTINE:
+                self._quarantine(live, seen, at_ns)
+            case Action.COMPENSATE:
+                self._book(reversal(self.replica.books, id, row.because, at_ns), id)
+            case Action.NOTE_FINALITY:
+                self._book(finality(self.replica.books, id, row.because, at_ns), id)
+            case _:
+                assert_never(row.action)
+
+    def _quarantine(self, live: LiveOrder, seen: Seen, at_ns: int) -> None:
+        """In one append: the order is dead, and its wallet signs nothing any more."""
+        end = ending(live, Action.QUARANTINE, seen)
+        settled = settlement(self.replica.books, end, at_ns)
+        halt = halting(Id(f"{live.order.id}/quarantine"), WALLET, seen.proof, at_ns)
+        logger.critical("the wallet is quarantined: {}", seen.proof)
+        self._book(Append(settled.id, (*settled.records, *halt.records)), live.order.id)
 
     def _settle(self, end: Outcome, at_ns: int) -> None:
-        """T3.  One after the other: each is made from the books that hold the last."""
-        append: Append = settlement(self.replica.books, end, at_ns)
+        """T3.  Of several at a time each is of another token, so none changes what the others are made of."""
         logger.info("{}: {}", end.order, type(end).__name__)
-        self.settling[append.id] = end.order
+        self._book(settlement(self.replica.books, end, at_ns), end.order)
+
+    def _book(self, append: Append, order: Id) -> None:
+        self.booking[append.id] = order
         self.ask(append.id, WAL, append)
 
     def _settled(self) -> None:
@@ -274,6 +351,7 @@ class Executor(Member):
         return {
             "lsn": self.replica.lsn,
             "in_flight": [id for id, order in live.items() if order.attempts],
+            "not_final": list(self.replica.books.booked),
             "unknown": len(self.unknown),
             "recovered": self.recovered,
         }

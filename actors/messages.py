@@ -22,6 +22,8 @@ Role = NewType("Role", str)  # Who an actor is, whatever its address: "portfolio
 
 PRICE_SCALE = 10**12
 BPS = 10_000  # 100 %
+NEVER = 2**63 - 1  # A moment that does not come.
+EVERYTHING, WALLET = "everything", "wallet"  # Scopes of a halt: no buys; or nothing signed at all.
 
 
 # -- operations: the audit's names (the life-cycle is a table in storage/orders.py) ------------------
@@ -71,6 +73,7 @@ class Refusal(StrEnum):
     POSITION_NOT_FOUND = "position_not_found"
     POSITION_EXISTS = "position_exists"  # one-position, averaging included.
     TOKEN_CLAIMED = "token_claimed"  # noqa: S105  A live order has the token.
+    NOT_FINAL = "not_final"  # A reorg can still undo its buy.
     COOLDOWN = "cooldown"
     DAILY_LOSS = "daily_loss"
     LOSS_STREAK = "loss_streak"
@@ -288,8 +291,9 @@ class Signed(Struct, frozen=True, tag=True):
     tx_id: str
     nonce: int
     min_amount_out: Units
-    valid_until_ns: int  # Past this on the venue's own clock the transaction can not land.
+    valid_until_ns: int  # Past this on the venue's own clock the transaction can not land; NEVER: it can.
     channel: str
+    cancels: bool = False  # It does nothing but use up the nonce of the attempts before it.
 
 
 class Landed(Struct, frozen=True, tag=True):
@@ -301,6 +305,7 @@ class Landed(Struct, frozen=True, tag=True):
     amount_in: Units
     amount_out: Units
     fee: Units
+    final: bool = True  # If not, a reorg can undo it: until T4 nothing may be done with what it gave.
 
 
 class Reverted(Struct, frozen=True, tag=True):
@@ -314,6 +319,22 @@ class Reverted(Struct, frozen=True, tag=True):
 
 class Dead(Struct, frozen=True, tag=True):
     """T3: proved never to land."""
+
+    order: Id
+    tx_id: str
+    evidence: str
+
+
+class Finalized(Struct, frozen=True, tag=True):
+    """T4: no reorg can undo it any more."""
+
+    order: Id
+    tx_id: str
+    evidence: str
+
+
+class Reversed(Struct, frozen=True, tag=True):
+    """T3r: a reorg has undone what was booked; the order is in progress again."""
 
     order: Id
     tx_id: str
@@ -361,6 +382,28 @@ class PositionClosed(Struct, frozen=True, tag=True):
     proceeds: Units
 
 
+class PositionReversed(Struct, frozen=True, tag=True):
+    """What an order did to a position is undone: the amounts are those that were booked."""
+
+    position: Id
+    order: Id
+    quantity: Units
+    cost: Units
+    proceeds: Units  # 0 for a buy.
+
+
+class Halted(Struct, frozen=True, tag=True):
+    """halt-latch: from here on nothing new in this scope, until an operator lifts it."""
+
+    scope: str
+    reason: str
+
+
+class Lifted(Struct, frozen=True, tag=True):
+    scope: str
+    reason: str
+
+
 class StateSaved(Struct, frozen=True, tag=True):
     """An actor's working state, so that its successor need not read the market from the start."""
 
@@ -370,8 +413,9 @@ class StateSaved(Struct, frozen=True, tag=True):
 
 
 Body = (
-    Deposited | Withdrawn | OrderOpened | Reserved | Signed | Landed | Reverted | Dead | RolledBack | Returned
-    | PositionOpened | PositionReduced | PositionClosed | StateSaved
+    Deposited | Withdrawn | OrderOpened | Reserved | Signed | Landed | Reverted | Dead | Finalized | Reversed
+    | RolledBack | Returned | PositionOpened | PositionReduced | PositionClosed | PositionReversed | Halted
+    | Lifted | StateSaved
 )  # fmt: skip
 
 

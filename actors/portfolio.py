@@ -111,7 +111,7 @@ class Portfolio(Member):
             same = earlier[0] == wish
             self.tell(sender, earlier[1] if same else Refused(wish.id, Refusal.ID_TAKEN))
             return
-        if order := self._order(wish.id):
+        if order := self.replica.books.order(wish.id):
             same = order.token == wish.token and order.at_ns == wish.at_ns
             self.tell(sender, Approved(wish.id, order) if same else Refused(wish.id, Refusal.ID_TAKEN))
             return
@@ -119,11 +119,6 @@ class Portfolio(Member):
         if limits.at_once(wish) and wish.id not in self.queue:
             self.queue.append(wish.id)
         self._go_on()
-
-    def _order(self, id: Id) -> Order | None:
-        books = self.replica.books
-        found = books.live.get(id) or books.ended.get(id)
-        return found.order if found else None
 
     def _close_tick(self, tick: TickClosed) -> None:
         if tick.at_ns < self.closed_ns:
@@ -145,7 +140,9 @@ class Portfolio(Member):
     def _heard_all(self, tick: TickClosed) -> bool:
         """What the log says of this tick, and every wish for it, must be here first."""
         known = {*self.wished, *self.answers}
-        return self.replica.lsn >= tick.lsn and all(id in known or self._order(id) for id in tick.wishes)
+        return self.replica.lsn >= tick.lsn and all(
+            id in known or self.replica.books.order(id) for id in tick.wishes
+        )
 
     def _enqueue(self, tick: TickClosed) -> None:
         here = [self.wished[id].wish for id in tick.wishes if id in self.wished and id not in self.queue]

@@ -27,6 +27,7 @@ from actors.messages import (
     Price,
     Refused,
     SaveState,
+    Side,
     StateSaved,
     Ticks,
 )
@@ -189,12 +190,18 @@ class Positions(Wisher):
     # -- closes from elsewhere --------------------------------------------------------------------------
     def _relay(self, wish: Close, sender: Address) -> None:
         """All closes go the same way; the second hears of the first."""
-        holder = self.replica.books.claims.get(wish.token)
+        holder = self._seller(wish.token)
         if holder is not None and holder != wish.id:
             self.tell(sender, AlreadyClosing(wish.id, holder))
             return
         self.asked_by[wish.id] = sender
         self.ask(wish.id, PORTFOLIO, wish)
+
+    def _seller(self, token: Asset) -> Id | None:
+        books = self.replica.books
+        holder = books.claims.get(token)
+        order = None if holder is None else books.order(holder)
+        return holder if order and order.side is Side.SELL else None
 
     def _close_all(self) -> None:
         for token, watch in self.watches.items():

@@ -17,6 +17,7 @@ from actors.messages import (
     Drain,
     Drained,
     Durable,
+    Finalized,
     Follow,
     Handled,
     Id,
@@ -72,12 +73,19 @@ class Strategist(Wisher):
     def news(self, message: Committed) -> None:
         for record in message.records:
             body = record.body
-            if isinstance(body, PositionClosed | Dead | Reverted | RolledBack):
-                order = self.replica.books.ended[body.order].order
-                mine = order.strategy == self.role.removeprefix(STRATEGIST)
-                if mine and (isinstance(body, PositionClosed) or order.side is Side.BUY):
-                    self.told.append((order.token, False))
+            if isinstance(body, PositionClosed | Dead | Reverted | RolledBack | Finalized):
+                self._hear_end(body)
         self._go_on()
+
+    def _hear_end(self, body: PositionClosed | Dead | Reverted | RolledBack | Finalized) -> None:
+        """The token is not held: its buy came to nothing, or its sale is final."""
+        ended = self.replica.books.ended.get(body.order)
+        if ended is None or ended.order.strategy != self.role.removeprefix(STRATEGIST):
+            return
+        sold = isinstance(body, PositionClosed | Finalized) and ended.order.closes
+        failed = not isinstance(body, PositionClosed | Finalized) and ended.order.side is Side.BUY
+        if sold or failed:
+            self.told.append((ended.order.token, False))
 
     def hear(
         self,
@@ -144,8 +152,7 @@ class Strategist(Wisher):
 
     def _refused(self, wish: Wish) -> bool:
         """A wish of the past to buy that never became an order."""
-        books = self.replica.books
-        return isinstance(wish, Propose) and wish.id not in books.live and wish.id not in books.ended
+        return isinstance(wish, Propose) and self.replica.books.order(wish.id) is None
 
     def _go_back(self, through_ns: int) -> None:
         """Forget what was read past this moment, wishes too: it is read again, and may come out otherwise."""

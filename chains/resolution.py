@@ -5,53 +5,59 @@ The decision itself is a row of storage/resolution.py; only proof ends an order 
 
 from typing import assert_never
 
-from actors.messages import Dead, Landed, Reverted, Signed
-from chains.venue import Missing, Receipt, Unanswered, Waiting
+from actors.messages import Dead, Landed, Reverted
+from chains.venue import Missing, Receipt, Seen, Unanswered, Waiting
 from storage import evidence
-from storage.evidence import Action, Deadline, Entry, Paper
-from storage.resolution import Row, resolve
+from storage.books import LiveOrder
+from storage.evidence import Action, Deadline, Paper, Wallet
+from storage.recovery import Case
+from storage.resolution import resolve
 
 Answer = Receipt | Waiting | Missing | Unanswered
+End = Landed | Reverted | Dead
+ENDS = {Action.SETTLE_LANDED, Action.SETTLE_FAILED, Action.MARK_DEAD, Action.QUARANTINE}
 
 
-def evidence_of(signed: Signed, answer: Answer) -> Paper:
-    """Whether its time is up is for the venue's own head to say, and only an absence comes with one."""
+def seen(case: Case, answer: Answer, wallet: Wallet, at_ns: int) -> Seen:
+    """Of an order without bytes there is no answer, and its deadline is that of signing; then it is that of
+    the bytes, for the venue's own head to say, and only an absence comes with one.
+    """
+    if not case.live.attempts:
+        late = at_ns > case.live.order.deadline_ns
+        return Seen(_paper(evidence.Answer.UNANSWERED, late, wallet))
+    signed = case.live.attempts[-1]
     late = isinstance(answer, Missing) and answer.head_ns >= signed.valid_until_ns
-    return Paper(answer=_kind(answer), deadline=Deadline.PAST if late else Deadline.BEFORE)
+    paper = _paper(_kind(answer), late, wallet)
+    if isinstance(answer, Missing):
+        return Seen(paper, proof=f"absent at {answer.head_ns}, valid until {signed.valid_until_ns}")
+    return Seen(paper, answer if isinstance(answer, Receipt) else None, final=True)
 
 
-def row_for(signed: Signed, answer: Answer) -> Row:
-    """What to do with an order whose bytes exist."""
-    return resolve(Entry.IN_PROGRESS, evidence_of(signed, answer))
-
-
-def booked(signed: Signed, answer: Answer, action: Action) -> Landed | Reverted | Dead | None:
-    """The end of the order, or None while nothing is proved: then it blocks what it holds."""
-    match action, answer:
-        case Action.SETTLE_LANDED, Receipt():
-            return Landed(
-                signed.order, signed.tx_id, f"block {answer.block}",
-                answer.amount_in, answer.amount_out, answer.fee,
-            )  # fmt: skip
-        case Action.SETTLE_FAILED, Receipt():
-            return Reverted(signed.order, signed.tx_id, f"block {answer.block}", answer.fee)
-        case Action.MARK_DEAD, Missing(_, head_ns):
-            proof = f"absent at {head_ns}, valid until {signed.valid_until_ns}"
-            return Dead(signed.order, signed.tx_id, proof)
-        case ((Action.WAIT | Action.RESEND | Action.BLOCK), _):
-            return None
-        case _:
-            raise AssertionError(f"{signed.order}: {action} on {answer}")
-
-
-def outcome(signed: Signed, answer: Answer) -> Landed | Reverted | Dead | None:
+def outcome(case: Case, seen: Seen) -> End | None:
     """The end of the order, or None while nothing is proved."""
-    return booked(signed, answer, row_for(signed, answer).action)
+    action = resolve(case.entry, seen.evidence).action
+    return ending(case.live, action, seen) if action in ENDS else None
 
 
-def known(answer: Answer) -> bool:
-    """Whether the venue has told us how things stand; if not, the order is Unknown."""
-    return isinstance(answer, Receipt | Waiting)
+def ending(live: LiveOrder, action: Action, seen: Seen) -> End:
+    """What is booked; the action must be one that books something."""
+    id, receipt = live.order.id, seen.receipt
+    if action in {Action.MARK_DEAD, Action.QUARANTINE}:
+        return Dead(id, live.attempts[-1].tx_id, seen.proof)
+    assert receipt is not None, f"{id}: {action}, and no receipt"
+    block = f"block {receipt.block}"
+    if action is Action.SETTLE_LANDED:
+        return Landed(
+            id, receipt.tx_id, block, receipt.amount_in, receipt.amount_out, receipt.fee, seen.final
+        )
+    assert action is Action.SETTLE_FAILED, f"{id}: {action} ends nothing"
+    cancelled = {each.tx_id for each in live.attempts if each.cancels}
+    how = f"cancelled in {block}" if receipt.tx_id in cancelled else block
+    return Reverted(id, receipt.tx_id, how, receipt.fee)
+
+
+def _paper(answer: evidence.Answer, late: bool, wallet: Wallet) -> Paper:
+    return Paper(answer=answer, deadline=Deadline.PAST if late else Deadline.BEFORE, wallet=wallet)
 
 
 def _kind(answer: Answer) -> evidence.Answer:

@@ -10,6 +10,9 @@ from typing import Protocol
 from msgspec import Struct
 
 from actors.messages import Asset, Order, Side, Tick, Units
+from storage.books import LiveOrder
+from storage.evidence import Evidence, Wallet
+from storage.recovery import Case
 
 
 class Quote(Struct, frozen=True):
@@ -66,18 +69,40 @@ class Unanswered(Struct, frozen=True):
     sentence: str
 
 
+class Seen(Struct, frozen=True):
+    """All that the venue says of an order at one moment.
+
+    `receipt` is that of whichever of its attempts has one, `final` whether no reorg can undo that, and
+    `proof` says why none can land.
+    """
+
+    evidence: Evidence
+    receipt: Receipt | None = None
+    final: bool = False
+    proof: str = ""
+
+
 class Venue(Protocol):
     def quote(self, side: Side, token: Asset, amount_in: int, tick: Tick) -> Quote | Unanswered: ...
 
     def build(self, order: Order, quote: Quote, nonce: int, now_ns: int) -> Attempt:
         """The bytes of an order; the same arguments give the same bytes."""
 
+    def replacement(self, live: LiveOrder, cancel: bool, now_ns: int) -> Attempt | Unanswered:
+        """Bytes that pay more under the same nonce: for the same swap, or for nothing but the nonce."""
+
     def broadcast(self, raw: str, at_ns: int) -> Taken | Unanswered:
         """Send bytes; sending them again has no further effect."""
 
-    def status(self, tx_id: str, at_ns: int) -> Receipt | Waiting | Missing | Unanswered: ...
+    def look(self, case: Case, wallet: Wallet, at_ns: int) -> Seen:
+        """The evidence on an order, for storage/resolution.py."""
+
+    def advance(self, tick: Tick) -> None:
+        """The market has come so far; a chain of its own goes on by itself."""
 
     def head_ns(self) -> int:
         """The venue's own clock."""
 
     def balances(self) -> dict[Asset, Units]: ...
+
+    def close(self) -> None: ...

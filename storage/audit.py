@@ -15,16 +15,21 @@ from actors.messages import (
     Body,
     Dead,
     Deposited,
+    Finalized,
+    Halted,
     Id,
     Landed,
+    Lifted,
     Order,
     OrderOpened,
     PositionClosed,
     PositionOpened,
     PositionReduced,
+    PositionReversed,
     Record,
     Reserved,
     Returned,
+    Reversed,
     Reverted,
     RolledBack,
     Side,
@@ -75,6 +80,7 @@ class Audit:
         self.trades: dict[Id, Trade] = {}
         self.fills: dict[str, Landed] = {}
         self.reverts: dict[str, Reverted] = {}
+        self.unsettled: dict[Id, int] = {}  # Proceeds of sells that a reorg can still undo.
 
     @property
     def quote(self) -> Asset | None:
@@ -119,7 +125,13 @@ class Audit:
                 self._return(order_id, asset, amount)
             case PositionOpened() | PositionReduced() | PositionClosed():
                 self._position(body)
-            case StateSaved():
+            case Finalized(order_id, tx_id):
+                self._finalize(order_id, tx_id)
+            case Reversed(order_id, tx_id):
+                self._reverse(order_id, tx_id)
+            case PositionReversed():
+                self._reverse_position(body)
+            case StateSaved() | Halted() | Lifted():
                 pass
             case _:
                 assert_never(body)
@@ -164,8 +176,42 @@ class Audit:
         self.fills[body.tx_id] = body
         if trade.order.side is Side.BUY:
             self._spend(trade, trade.order.quote, body.amount_in)
-        else:
+        elif body.final:
             self._add(trade.order.quote, body.amount_out)
+        else:
+            self.unsettled[body.order] = body.amount_out
+
+    def _finalize(self, order_id: Id, tx_id: str) -> None:
+        trade = self.trades[order_id]
+        if trade.outcomes[-1:] != [tx_id]:
+            self._blame("settle-from-chain", f"{tx_id} is called final, and is not what order {order_id} did")
+        self._add(trade.order.quote, self.unsettled.pop(order_id, 0))
+
+    def _reverse(self, order_id: Id, tx_id: str) -> None:
+        """The outcome never was: its fee is set aside again."""
+        trade, fill = self.trades[order_id], self.fills.pop(tx_id, None)
+        if fill is None or fill.final or trade.over:
+            self._blame("settle-from-chain", f"{tx_id} of order {order_id} is reversed, and nothing can be")
+            return
+        trade.outcomes.remove(tx_id)
+        self.fees[trade.order.fee_asset] -= fill.fee
+        self._spend(trade, trade.order.fee_asset, -fill.fee)
+
+    def _reverse_position(self, body: PositionReversed) -> None:
+        trade = self.trades[body.order]
+        if trade.order.side is Side.BUY:
+            self.holdings.pop(body.position)
+            self._spend(trade, trade.order.quote, -body.cost)
+            return
+        if self.unsettled.pop(body.order, None) != body.proceeds:
+            self._blame(
+                "no-overdraft", f"the proceeds of order {body.order} were spent before they were final"
+            )
+        token = trade.order.token
+        holding = self.holdings.setdefault(body.position, Holding(token, 0, 0))
+        holding.quantity += body.quantity
+        holding.cost += body.cost
+        self.realised[trade.order.quote] -= body.proceeds - body.cost
 
     def _return(self, order_id: Id, asset: Asset, amount: int) -> None:
         trade = self.trades[order_id]
@@ -213,6 +259,9 @@ class Audit:
         for asset, paid_in in self.paid_in.items():
             cost = sum(holding.cost for holding in self.holdings.values())
             has = self.free[asset] + self.reserved(asset) + cost + self.fees[asset]
+            has += sum(
+                amount for order, amount in self.unsettled.items() if self.trades[order].order.quote == asset
+            )
             if has != paid_in + self.realised[asset]:
                 gap = has - paid_in - self.realised[asset]
                 self._blame("no-overdraft", f"the books do not add up: {gap} {asset} too many")

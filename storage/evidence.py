@@ -45,7 +45,7 @@ class Deadline(StrEnum):
 
 class Wallet(StrEnum):
     GOOD = "good"
-    QUARANTINED = "quarantined"  # single-writer: somebody else has its key.
+    QUARANTINED = "quarantined"  # single-writer: somebody else has its key.  Or a halt is on.
 
 
 class Channel(StrEnum):
@@ -76,6 +76,7 @@ class Answer(StrEnum):
 class Paper(Struct, frozen=True, kw_only=True):
     answer: Answer
     deadline: Deadline
+    wallet: Wallet
 
 
 # -- EVM ---------------------------------------------------------------------------------------------

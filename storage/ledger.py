@@ -1,7 +1,8 @@
 """The money: one account per asset, in integer base units.  Pure: no clock, no disk, no actor.
 
 Every change keeps no-overdraft: free >= 0, reserved >= 0 and
-free + reserved + cost of open positions + fees paid = deposits - withdrawals + realised PnL.
+free + reserved + cost of open positions + fees paid = deposits - withdrawals + realised PnL;
+what a sale has brought that a reorg can still undo stands beside what is free, as unsettled.
 """
 
 from msgspec import Struct
@@ -18,6 +19,7 @@ class Account(Struct, frozen=True):
     fees: int = 0
     deposits: int = 0
     withdrawals: int = 0
+    unsettled: int = 0  # Proceeds that a reorg can still undo: nobody may spend them.
     realised: int = 0  # Proceeds less cost, of what was sold; fees are counted apart.
 
 
@@ -39,10 +41,12 @@ class Ledger(Struct, frozen=True):
 
 def broken(account: Account) -> str | None:
     """What is wrong with an account, or None."""
-    left = account.free + account.reserved + account.cost + account.fees
-    right = account.deposits - account.withdrawals + account.realised
-    if left != right:
-        return f"free + reserved + cost + fees = {left}, but deposits - withdrawals + realised = {right}"
+    here = account.free + account.reserved + account.unsettled + account.cost + account.fees
+    came = account.deposits - account.withdrawals + account.realised
+    if here != came:
+        return (
+            f"free + reserved + unsettled + cost + fees = {here}, deposits - withdrawals + realised = {came}"
+        )
     *amounts, _ = astuple(account)  # The last of them, what was realised, may be a loss.
     if min(amounts) < 0:
         return next(f"{name} is {value}" for name, value in asdict(account).items() if value < 0)
@@ -58,7 +62,7 @@ def moved(ledger: Ledger, asset: Asset, **changes: int) -> Ledger | Refusal:
     account = Account(
         was.free + change.free, was.reserved + change.reserved, was.cost + change.cost,
         was.fees + change.fees, was.deposits + change.deposits, was.withdrawals + change.withdrawals,
-        was.realised + change.realised,
+        was.unsettled + change.unsettled, was.realised + change.realised,
     )  # fmt: skip
     if account.free < 0 or account.reserved < 0:
         return Refusal.NOT_ENOUGH_FUNDS
@@ -118,10 +122,40 @@ def give_back(ledger: Ledger, order: Id, asset: Asset, amount: int) -> Ledger | 
     return Ledger(after.accounts, without(after.reservations, order))
 
 
-def sell(ledger: Ledger, asset: Asset, cost: int, proceeds: int) -> Ledger | Refusal:
+def sell(ledger: Ledger, asset: Asset, cost: int, proceeds: int, settled: bool = True) -> Ledger | Refusal:
     """What was bought for `cost` was sold for `proceeds`."""
     if cost < 0 or proceeds < 0:
         return Refusal.AMOUNT_NOT_POSITIVE
     if cost > ledger.account(asset).cost:
         return Refusal.NOT_ENOUGH_FUNDS
-    return moved(ledger, asset, cost=-cost, free=proceeds, realised=proceeds - cost)
+    to = "free" if settled else "unsettled"
+    return moved(ledger, asset, cost=-cost, realised=proceeds - cost, **{to: proceeds})
+
+
+def settle(ledger: Ledger, asset: Asset, proceeds: int) -> Ledger | Refusal:
+    """Nothing can undo this sale any more."""
+    if proceeds > ledger.account(asset).unsettled:
+        return Refusal.NOT_ENOUGH_FUNDS
+    return moved(ledger, asset, unsettled=-proceeds, free=proceeds)
+
+
+def unsell(ledger: Ledger, asset: Asset, cost: int, proceeds: int) -> Ledger | Refusal:
+    """A sale that was not settled is undone."""
+    if proceeds > ledger.account(asset).unsettled:
+        return Refusal.NOT_ENOUGH_FUNDS
+    return moved(ledger, asset, cost=cost, realised=cost - proceeds, unsettled=-proceeds)
+
+
+def unspend(ledger: Ledger, order: Id, amount: int, field: str) -> Ledger | Refusal:
+    """What `spend` took goes back to the order's reservation."""
+    held = ledger.reservations.get(order)
+    if held is None:
+        return Refusal.RESERVATION_NOT_FOUND
+    if not 0 <= amount <= getattr(ledger.account(held.asset), field):
+        return Refusal.NOT_ENOUGH_FUNDS
+    after = moved(ledger, held.asset, reserved=amount, **{field: -amount})
+    if isinstance(after, Refusal):
+        return after
+    return Ledger(
+        after.accounts, put(after.reservations, order, Reservation(held.asset, Units(held.amount + amount)))
+    )

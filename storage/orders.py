@@ -19,6 +19,8 @@ TRADE: dict[tuple[Status | None, str], Status] = {
     (Status.IN_PROGRESS, "Landed"): Status.COMPLETED,
     (Status.IN_PROGRESS, "Reverted"): Status.FAILED,
     (Status.IN_PROGRESS, "Dead"): Status.FAILED,
+    (Status.COMPLETED, "Finalized"): Status.COMPLETED,
+    (Status.COMPLETED, "Reversed"): Status.IN_PROGRESS,  # By a reorg, before it was final.
 }
 
 # The body of a record inside our own books -> the operation that it is, born completed.
@@ -30,6 +32,9 @@ LOCAL: dict[str, Operation] = {
     "PositionOpened": Operation.POSITION_OPEN,
     "PositionReduced": Operation.POSITION_UPDATE,
     "PositionClosed": Operation.POSITION_CLOSE,
+    "PositionReversed": Operation.POSITION_UPDATE,
+    "Halted": Operation.POSITION_UPDATE,
+    "Lifted": Operation.POSITION_UPDATE,
     "StateSaved": Operation.POSITION_UPDATE,
 }
 

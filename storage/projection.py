@@ -13,8 +13,11 @@ from actors.messages import (
     PositionClosed,
     PositionOpened,
     PositionReduced,
+    PositionReversed,
     Record,
+    Reversed,
     Reverted,
+    Side,
     Signed,
     StateSaved,
 )
@@ -93,12 +96,31 @@ class Projection:
                 self._order(body.order, status=record.status.value, fee=str(body.fee), ended_lsn=lsn)
             case PositionOpened() | PositionReduced() | PositionClosed():
                 self._position(body, record.at_ns)
+            case PositionReversed():
+                self._reverse(body)
+            case Reversed():
+                self._order(body.order, status=record.status.value, amount_out=None, fee=None, ended_lsn=None)
             case _ if (
                 record.status in TERMINAL and hasattr(body, "order") and record.operation == "trade_execute"
             ):
                 self._order(body.order, status=record.status.value, ended_lsn=lsn)
             case _:
                 pass  # In the events; money is in the log's fold, not here.
+
+    def _reverse(self, body: PositionReversed) -> None:
+        """A buy that never was leaves no row; a sell gives its tokens back."""
+        table = self._database.table("positions")
+        held: dict[str, Any] = table.get(body.position)
+        if self._database.table("orders").get(body.order)["side"] == Side.BUY:
+            table.delete(body.position)
+            return
+        changes = {
+            "quantity": str(int(held["quantity"]) + body.quantity),
+            "cost": str(int(held["cost"]) + body.cost),
+            "realised": str(int(held["realised"]) - body.proceeds + body.cost),
+            "closed_at_ns": None,
+        }
+        table.update(body.position, changes)
 
     def _order(self, id: str, **changes: Any) -> None:
         self._database.table("orders").update(id, changes)

@@ -93,21 +93,27 @@ def _first(letter: str, under_way: Entry | frozenset[StrEnum]) -> tuple[Row, ...
 
 PAPER = Table("Paper", Paper, (Entry.PENDING, Entry.IN_PROGRESS, Entry.FINAL), (
     Row("P1", Action.NOTHING, "a repeated request gets the stored answer", when(entry=Entry.FINAL)),
-    Row("P2", Action.ROLL_BACK, "no bytes exist, and it is too late to sign any",
-        when(entry=Entry.PENDING, deadline=Deadline.PAST)),
-    Row("P3", Action.QUOTE, "no bytes exist; the old quote is stale",
-        when(entry=Entry.PENDING, deadline=Deadline.BEFORE)),
-    Row("P4", Action.SETTLE_LANDED, "it is on chain, and this chain has no reorgs",
+    Row("P2", Action.ROLL_BACK, "no bytes exist, and this wallet signs nothing any more",
+        when(entry=Entry.PENDING, wallet=Wallet.QUARANTINED)),
+    Row("P3", Action.ROLL_BACK, "no bytes exist, and it is too late to sign any",
+        when(entry=Entry.PENDING, wallet=Wallet.GOOD, deadline=Deadline.PAST)),
+    Row("P4", Action.QUOTE, "no bytes exist; the old quote is stale",
+        when(entry=Entry.PENDING, wallet=Wallet.GOOD, deadline=Deadline.BEFORE)),
+    Row("P5", Action.SETTLE_LANDED, "it is on chain, and this chain has no reorgs",
         when(entry=Entry.IN_PROGRESS, answer=Answer.LANDED)),
-    Row("P5", Action.SETTLE_FAILED, "it is on chain, without effect",
+    Row("P6", Action.SETTLE_FAILED, "it is on chain, without effect",
         when(entry=Entry.IN_PROGRESS, answer=Answer.REVERTED)),
-    Row("P6", Action.WAIT, "the venue has it",
+    Row("P7", Action.WAIT, "the venue has it",
         when(entry=Entry.IN_PROGRESS, answer=Answer.WAITING)),
-    Row("P7", Action.RESEND, "the venue may not have heard of it yet",
-        when(entry=Entry.IN_PROGRESS, answer=Answer.MISSING, deadline=Deadline.BEFORE), Channel.PUBLIC),
-    Row("P8", Action.MARK_DEAD, "the venue does not have it, and would not take it any more",
+    Row("P8", Action.RESEND, "the venue may not have heard of it yet",
+        when(entry=Entry.IN_PROGRESS, answer=Answer.MISSING, deadline=Deadline.BEFORE, wallet=Wallet.GOOD),
+        Channel.PUBLIC),
+    Row("P9", Action.WAIT, "it may land until it expires, and this wallet sends nothing any more",
+        when(entry=Entry.IN_PROGRESS, answer=Answer.MISSING, deadline=Deadline.BEFORE,
+             wallet=Wallet.QUARANTINED)),
+    Row("P10", Action.MARK_DEAD, "the venue does not have it, and would not take it any more",
         when(entry=Entry.IN_PROGRESS, answer=Answer.MISSING, deadline=Deadline.PAST)),
-    Row("P9", Action.BLOCK, "silence proves nothing, however late it is",
+    Row("P11", Action.BLOCK, "silence proves nothing, however late it is",
         when(entry=Entry.IN_PROGRESS, answer=Answer.UNANSWERED)),
 ))  # fmt: skip
 
@@ -259,7 +265,10 @@ def only(table: Table, entry: Entry, evidence: Evidence) -> Row:
 
 
 def entry_of(live: LiveOrder) -> Entry:
-    return Entry.IN_PROGRESS if live.attempts else Entry.PENDING
+    """Of an order that has not ended and is not booked."""
+    if not live.attempts:
+        return Entry.PENDING
+    return Entry.CANCELLING if live.attempts[-1].cancels else Entry.IN_PROGRESS
 
 
 def markdown(table: Table) -> str:

@@ -11,20 +11,27 @@ from typing import assert_never
 from msgspec import Struct
 
 from actors.messages import (
+    NEVER,
     Asset,
     Body,
     Dead,
     Deposited,
+    Finalized,
+    Halted,
     Id,
     Landed,
+    Lifted,
+    Operation,
     Order,
     OrderOpened,
     PositionClosed,
     PositionOpened,
     PositionReduced,
+    PositionReversed,
     Record,
     Reserved,
     Returned,
+    Reversed,
     Reverted,
     RolledBack,
     Side,
@@ -90,7 +97,7 @@ def order_of(body: Body) -> Id | None:
     match body:
         case OrderOpened(order):
             return order.id
-        case Deposited() | Withdrawn() | StateSaved():
+        case Deposited() | Withdrawn() | Halted() | Lifted() | StateSaved():
             return None
         case _:
             return body.order
@@ -130,7 +137,7 @@ def ending(records: Iterable[Numbered], now_ns: int) -> list[str]:
     last: dict[Id, Record] = {}
     began: dict[Id, int] = {}
     for _, record in records:
-        if isinstance(record.body, OrderOpened | Signed | Landed | Reverted | Dead | RolledBack):
+        if record.operation is Operation.TRADE_EXECUTE:
             id = order_of(record.body)
             assert id is not None
             last[id] = record
@@ -150,7 +157,7 @@ def _standing(id: Id, last: Record, began_ns: int, now_ns: int) -> str:
 
 def _sentence(body: Body, orders: Mapping[Id, Order], decimals: Decimals) -> str:
     id = order_of(body)
-    if isinstance(body, Deposited | Withdrawn | StateSaved) or id is None:
+    if isinstance(body, Deposited | Withdrawn | Halted | Lifted | StateSaved) or id is None:
         return _without_order(body, decimals)
     order = orders.get(id)
     if order is None:
@@ -164,6 +171,10 @@ def _without_order(body: Body, decimals: Decimals) -> str:
             return f"{worded(amount, asset, decimals)} came in."
         case Withdrawn(asset, amount):
             return f"{worded(amount, asset, decimals)} went out."
+        case Halted(scope, reason):
+            return f"Halted ({scope}): {reason}."
+        case Lifted(scope, reason):
+            return f"The halt ({scope}) is lifted: {reason}."
         case StateSaved(role, through_ns):
             return f"{role} wrote down what it remembers of the market up to {moment(through_ns)}."
         case _:
@@ -178,12 +189,7 @@ def _of_order(body: Body, order: Order, decimals: Decimals) -> str:
         case Reserved(_, asset, amount):
             return f"{worded(amount, asset, decimals)} of the free money is set aside for it."
         case Signed():
-            out = order.token if order.side is Side.BUY else order.quote
-            return (
-                f"Attempt {body.attempt} is signed, and may leave from now on: transaction {body.tx_id}, "
-                f"nonce {body.nonce}, for at least {worded(body.min_amount_out, out, decimals)}, by "
-                f"{body.channel}; it can land until {moment(body.valid_until_ns)}."
-            )
+            return _signed(body, order, decimals)
         case Landed():
             return _landed(body, order, decimals)
         case Reverted(_, tx_id, evidence, fee):
@@ -191,6 +197,10 @@ def _of_order(body: Body, order: Order, decimals: Decimals) -> str:
             return f"{tx_id} reverted ({evidence}): nothing was swapped, its fee of {cost} was paid."
         case Dead(_, tx_id, evidence):
             return f"{tx_id} is dead ({evidence}): it can not land any more, and cost nothing."
+        case Finalized(_, tx_id, evidence):
+            return f"{tx_id} is final ({evidence}): no reorg can undo it any more."
+        case Reversed(_, tx_id, evidence):
+            return f"A reorg has undone {tx_id} ({evidence}): the order is in progress again."
         case RolledBack(_, reason):
             return f"Rolled back ({reason}): no bytes ever existed, so nothing can have happened."
         case Returned(_, asset, amount):
@@ -199,7 +209,10 @@ def _of_order(body: Body, order: Order, decimals: Decimals) -> str:
             return f"{worded(amount, asset, decimals)} of what was set aside is free again."
         case PositionOpened() | PositionReduced() | PositionClosed():
             return _position(body, order, decimals)
-        case Deposited() | Withdrawn() | StateSaved():
+        case PositionReversed():
+            quantity = worded(body.quantity, order.token, decimals)
+            return f"Position {body.position} is as it was before: what was booked of {quantity} is undone."
+        case Deposited() | Withdrawn() | Halted() | Lifted() | StateSaved():
             raise AssertionError(f"{type(body).__name__} belongs to no order")
         case _:
             assert_never(body)
@@ -219,12 +232,28 @@ def _opened(order: Order, decimals: Decimals) -> str:
     )
 
 
+def _signed(body: Signed, order: Order, decimals: Decimals) -> str:
+    out = order.token if order.side is Side.BUY else order.quote
+    until = (
+        "until its nonce is used" if body.valid_until_ns == NEVER else f"until {moment(body.valid_until_ns)}"
+    )
+    what = (
+        "to cancel the order"
+        if body.cancels
+        else f"for at least {worded(body.min_amount_out, out, decimals)}"
+    )
+    return (
+        f"Attempt {body.attempt} is signed, and may leave from now on: transaction {body.tx_id}, nonce "
+        f"{body.nonce}, {what}, by {body.channel}; it can land {until}."
+    )
+
+
 def _landed(body: Landed, order: Order, decimals: Decimals) -> str:
     paid, got = (order.quote, order.token) if order.side is Side.BUY else (order.token, order.quote)
     return (
         f"{body.tx_id} landed ({body.evidence}): {worded(body.amount_in, paid, decimals)} went, "
         f"{worded(body.amount_out, got, decimals)} came, and its fee was "
-        f"{worded(body.fee, order.fee_asset, decimals)}."
+        f"{worded(body.fee, order.fee_asset, decimals)}.{'' if body.final else ' A reorg can still undo it.'}"
     )
 
 

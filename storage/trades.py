@@ -6,17 +6,22 @@ Pure.  The ids of the appends are made from the order's, so a stage that is writ
 from actors.messages import (
     Append,
     Body,
+    Finalized,
+    Halted,
     Id,
     Landed,
+    Lifted,
     Operation,
     Order,
     OrderOpened,
     PositionClosed,
     PositionOpened,
     PositionReduced,
+    PositionReversed,
     Record,
     Reserved,
     Returned,
+    Reversed,
     Reverted,
     RolledBack,
     Side,
@@ -66,7 +71,10 @@ def signing(signed: Signed, at_ns: int) -> Append:
 
 
 def settlement(books: Books, outcome: Outcome, at_ns: int) -> Append:
-    """T3: the outcome, what it did to the position, and the end of the reservation."""
+    """T3: the outcome, what it did to the position, and the end of the reservation.
+
+    Of a fill that is not final the reservation goes on, and its append may be needed again (T3r).
+    """
     live = books.live[outcome.order]
     order = live.order
     status = orders.after(live.status, type(outcome).__name__)
@@ -76,9 +84,44 @@ def settlement(books: Books, outcome: Outcome, at_ns: int) -> Append:
     if isinstance(outcome, Landed):
         records.append(_position(books, order, outcome, at_ns))
         spent += outcome.amount_in if order.side is Side.BUY else 0
-    left = Units(books.ledger.reservations[order.id].amount - spent)
-    records.append(local(f"{order.id}/return", Returned(order.id, order.fee_asset, left), at_ns))
-    return Append(Id(f"{order.id}/T3"), tuple(records))
+    if not isinstance(outcome, Landed) or outcome.final:
+        left = books.ledger.reservations[order.id].amount - spent
+        records.append(_return(order, left, at_ns))
+    again = f".{live.reversals + 1}" if live.reversals else ""
+    return Append(Id(f"{order.id}/T3{again}"), tuple(records))
+
+
+def finality(books: Books, order: Id, evidence: str, at_ns: int) -> Append:
+    """T4: what was booked stays; what it did not use is free again."""
+    booked = books.booked[order]
+    final = Finalized(order, booked.outcome.tx_id, evidence)
+    left = books.ledger.reservations[order].amount
+    status = booked.live.status
+    return Append(Id(f"{order}/T4"), (trade(order, status, final, at_ns), _return(booked.order, left, at_ns)))
+
+
+def reversal(books: Books, order: Id, evidence: str, at_ns: int) -> Append:
+    """T3r: what was booked is undone, and the order is in progress again."""
+    booked = books.booked[order]
+    change = booked.change
+    assert change is not None, f"{order} was booked without a position"
+    proceeds = Units(0) if isinstance(change, PositionOpened) else change.proceeds
+    undone = PositionReversed(change.position, order, change.quantity, change.cost, proceeds)
+    again = trade(order, Status.IN_PROGRESS, Reversed(order, booked.outcome.tx_id, evidence), at_ns)
+    id = f"{order}/T3r.{booked.live.reversals + 1}"
+    return Append(Id(id), (local(change.position, undone, at_ns), again))
+
+
+def halting(id: Id, scope: str, reason: str, at_ns: int) -> Append:
+    return Append(id, (local(id, Halted(scope, reason), at_ns),))
+
+
+def lifting(id: Id, scope: str, reason: str, at_ns: int) -> Append:
+    return Append(id, (local(id, Lifted(scope, reason), at_ns),))
+
+
+def _return(order: Order, left: int, at_ns: int) -> Record:
+    return local(f"{order.id}/return", Returned(order.id, order.fee_asset, Units(left)), at_ns)
 
 
 def _position(books: Books, order: Order, landed: Landed, at_ns: int) -> Record:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from actors.messages import (
     BPS,
+    WALLET,
     AlreadyClosing,
     Asset,
     Close,
@@ -82,8 +83,10 @@ def sell(books: Books, wish: Close, terms: Terms) -> Verdict:
     """first-close-wins: the first close of a position is the one; the next hears which that is."""
     holder = books.claims.get(wish.token)
     position = books.positions.get(wish.token)
+    if WALLET in books.halts:
+        return Refusal.HALTED
     if holder is not None:
-        return AlreadyClosing(wish.id, holder) if position else Refusal.TOKEN_CLAIMED
+        return _claimed(books, wish, holder, position)
     if position is None:
         return Refusal.POSITION_NOT_FOUND
     amount = sell_amount(position.quantity, wish.portion_bps)
@@ -92,6 +95,13 @@ def sell(books: Books, wish: Close, terms: Terms) -> Verdict:
     if books.ledger.account(terms.quote).free < terms.max_fee:
         return Refusal.NOT_ENOUGH_FUNDS
     return _sale(wish, position, amount, terms)
+
+
+def _claimed(books: Books, wish: Close, holder: Id, position: Position | None) -> Refusal | AlreadyClosing:
+    order = books.order(holder)
+    if order and order.side is Side.SELL:
+        return AlreadyClosing(wish.id, holder)
+    return Refusal.NOT_FINAL if position else Refusal.TOKEN_CLAIMED
 
 
 def _sale(wish: Close, position: Position, amount: Units, terms: Terms) -> Order:
@@ -104,6 +114,8 @@ def _sale(wish: Close, position: Position, amount: Units, terms: Terms) -> Order
 
 
 def _forbidden(books: Books, wish: Propose, terms: Terms) -> Refusal | None:
+    if books.halts:
+        return Refusal.HALTED
     if not books.ledger.accounts:
         return Refusal.MISSING_INPUT
     if wish.token not in terms.tokens:

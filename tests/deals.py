@@ -20,7 +20,7 @@ from actors.messages import (
 from storage import ledger as money
 from storage.books import Books, book, faults
 from storage.config import Limits, Paper, Settings
-from storage.trades import local, opening, settlement, signing
+from storage.trades import finality, local, opening, reversal, settlement, signing
 from strategies import limits
 from strategies.limits import Terms, terms_of
 
@@ -92,11 +92,13 @@ class Desk:
             self.append(opening(verdict))
         return verdict
 
-    def sign(self, id: str, at_ns: int = 0) -> Signed:
+    def sign(self, id: str, at_ns: int = 0, cancels: bool = False) -> Signed:
+        """A second attempt keeps the nonce of the first."""
         live = self.books.live[Id(id)]
         attempt = len(live.attempts) + 1
+        nonce = live.attempts[-1].nonce if live.attempts else self.books.nonce
         signed = Signed(
-            id, attempt, "00", f"{id}/tx{attempt}", self.books.nonce, 1, live.order.deadline_ns, "paper"
+            id, attempt, "00", f"{id}/tx{attempt}", nonce, 1, live.order.deadline_ns, "paper", cancels
         )
         self.append(signing(signed, at_ns))
         return signed
@@ -108,6 +110,20 @@ class Desk:
         signed = self.sign(id, at_ns)
         order = self.books.live[Id(id)].order
         self.settle(Landed(order.id, signed.tx_id, "block 1", order.amount_in, amount_out, fee), at_ns)
+
+    def book(self, id: str, amount_out: int, fee: int = 0, at_ns: int = 0) -> None:
+        """It lands, and a reorg can still undo it; an order that is signed already lands with its newest."""
+        live = self.books.live[Id(id)]
+        signed = live.attempts[-1] if live.attempts else self.sign(id, at_ns)
+        self.settle(
+            Landed(id, signed.tx_id, "block 1", live.order.amount_in, amount_out, fee, final=False), at_ns
+        )
+
+    def finalize(self, id: str, at_ns: int = 0) -> None:
+        self.append(finality(self.books, Id(id), "block 9", at_ns))
+
+    def reorg(self, id: str, at_ns: int = 0) -> None:
+        self.append(reversal(self.books, Id(id), "gone", at_ns))
 
     def revert(self, id: str, fee: int = 0, at_ns: int = 0) -> None:
         signed = self.sign(id, at_ns)

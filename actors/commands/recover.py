@@ -21,13 +21,16 @@ from actors.commands.view import say
 from actors.messages import Dead, Id, Landed, Reverted, Side, Status
 from actors.processes import admin_pid
 from chains.paper.venue import PaperVenue, has_record
-from chains.resolution import Answer, outcome
+from chains.resolution import Answer, outcome, seen
 from chains.venue import Missing, Receipt, Unanswered, Waiting
 from storage import books, log
 from storage.books import Books, LiveOrder
 from storage.config import Settings
+from storage.evidence import Wallet
 from storage.layout import log_path, venue_path
+from storage.recovery import Case
 from storage.recovery import recover as to_recover
+from storage.resolution import entry_of
 from storage.story import Decimals, moment, worded
 
 KEPT = ("", "-wal")  # Of a SQLite file; the index in -shm is made anew.
@@ -148,8 +151,8 @@ def _words(answer: Answer) -> str:
 
 
 def _then(live: LiveOrder, answer: Answer, decimals: Decimals) -> str:
-    order, signed = live.order, live.attempts[-1]
-    match outcome(signed, answer):
+    order, signed, case = live.order, live.attempts[-1], Case(live, entry_of(live))
+    match outcome(case, seen(case, answer, Wallet.GOOD, 0)):
         case Landed() as end:
             paid, got = (order.quote, order.token) if order.side is Side.BUY else (order.token, order.quote)
             return (

@@ -20,8 +20,12 @@ from chains.paper.book import Book, Transaction
 from chains.paper.fate import SECOND, SILENT_BARS, Fate, fate_of, lands_at, silent, valid_seconds
 from chains.paper.transaction import Swap, decode, encode, tx_id
 from chains.pool import amount_out, in_and_out, price_impact_bps, reserves_at
-from chains.venue import Attempt, Missing, Quote, Receipt, Taken, Unanswered, Waiting
+from chains.resolution import seen
+from chains.venue import Attempt, Missing, Quote, Receipt, Seen, Taken, Unanswered, Waiting
+from storage.books import LiveOrder
 from storage.config import Paper
+from storage.evidence import Wallet
+from storage.recovery import Case
 
 CHANNEL = "paper"
 
@@ -69,6 +73,15 @@ class PaperVenue:
         )  # fmt: skip
         return Attempt(raw, tx_id(raw), nonce, minimum, valid_until_ns, CHANNEL)
 
+    def replacement(self, live: LiveOrder, cancel: bool, now_ns: int) -> Attempt | Unanswered:  # noqa: ARG002
+        raise AssertionError(f"{live.order.id}: a paper transaction ends by itself, nothing replaces it")
+
+    def look(self, case: Case, wallet: Wallet, at_ns: int) -> Seen:
+        """The evidence on an order; one without bytes is not known here."""
+        attempts = case.live.attempts
+        answer = self.status(attempts[-1].tx_id, at_ns) if attempts else Unanswered("no bytes exist")
+        return seen(case, answer, wallet, at_ns)
+
     def broadcast(self, raw: str, at_ns: int) -> Taken | Unanswered:
         """Idempotent.  ValueError if these bytes are no swap."""
         swap, id = decode(raw), tx_id(raw)
@@ -78,17 +91,22 @@ class PaperVenue:
         return Taken(id)
 
     def status(self, tx_id: str, at_ns: int) -> Receipt | Waiting | Missing | Unanswered:
+        """As of this moment: whoever comes back to a tick after a crash hears what he would have heard."""
         tx = self._book.transaction(tx_id)
         if tx is None:
-            return self._missing(tx_id)
+            return self._missing(tx_id, at_ns)
         if self._is_silent(tx, at_ns):
             return Unanswered("the venue did not answer")
+        if tx.landed_at_ns > at_ns:
+            return Waiting(tx_id)
         if tx.status in {"landed", "reverted"}:
             landed = tx.status == "landed"
             return Receipt(tx_id, landed, tx.amount_in, tx.amount_out, tx.fee, tx.landed_at_ns, tx.block)
         if tx.status == "pending" and tx.fate in {Fate.NORMAL, Fate.REVERT}:
             return Waiting(tx_id)
-        return self._missing(tx_id)  # Late: this node has not heard of it yet.  Dropped: it has forgotten it.
+        return self._missing(
+            tx_id, at_ns
+        )  # Late: this node has not heard of it yet.  Dropped: it has forgotten it.
 
     def head_ns(self) -> int:
         return self._head_ns
@@ -173,13 +191,13 @@ class PaperVenue:
             tx.tx_id, self._paper, self._seed
         )
 
-    def _missing(self, tx_id: str) -> Missing:
+    def _missing(self, tx_id: str, at_ns: int) -> Missing:
         """Evidence: the clock that it names must survive a crash, or a restart could let the dead land."""
         if self._saved_head_ns != self._head_ns:
             with self._book.change():
                 self._book.set_value("head_ns", self._head_ns)
             self._saved_head_ns = self._head_ns
-        return Missing(tx_id, self._head_ns)
+        return Missing(tx_id, min(self._head_ns, at_ns))
 
 
 def _bar_of(tick: Tick, token: Asset) -> Bar | None:

@@ -8,7 +8,8 @@ import random
 from dataclasses import dataclass, field
 
 from actors.messages import PRICE_SCALE, Asset, Bar, Instrument, Side, Tick, Units
-from chains.venue import Attempt, Missing, Quote, Receipt, Taken, Unanswered, Waiting
+from chains.resolution import seen
+from chains.venue import Attempt, Missing, Quote, Receipt, Seen, Taken, Unanswered, Waiting
 
 MINUTE_NS = 60 * 10**9
 USDC = Asset("paper:USDC")
@@ -167,6 +168,14 @@ class SimVenue:
         if sent is None or sent.ended == "expired":
             return Missing(tx_id, head)
         return sent.receipt or Waiting(tx_id)
+
+    def look(self, case, wallet, at_ns) -> Seen:
+        attempts = case.live.attempts
+        answer = self.status(attempts[-1].tx_id, at_ns) if attempts else Unanswered("no bytes exist")
+        return seen(case, answer, wallet, at_ns)
+
+    def replacement(self, *_: object) -> Attempt:
+        raise AssertionError("nothing is replaced here")
 
     def advance(self, tick: Tick) -> None:
         self.chain.advance(tick)

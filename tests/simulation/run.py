@@ -11,7 +11,14 @@ from actors.messages import Body
 from tests.simulation.world import Figures, play
 
 # Nothing is withdrawn yet by anybody.
-EVERY_KIND = {kind.__name__ for kind in typing.get_args(Body)} - {"Withdrawn"}
+EVERY_KIND = {kind.__name__ for kind in typing.get_args(Body)} - {
+    "Withdrawn",
+    "Finalized",
+    "Reversed",
+    "PositionReversed",
+    "Halted",
+    "Lifted",
+}
 
 
 def main() -> int:

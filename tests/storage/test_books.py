@@ -4,8 +4,10 @@ import pytest
 from msgspec.structs import replace
 
 from actors.messages import (
+    EVERYTHING,
     Dead,
     Landed,
+    Lifted,
     OrderOpened,
     PositionClosed,
     PositionOpened,
@@ -20,6 +22,7 @@ from actors.messages import (
     Status,
 )
 from storage import books as module
+from storage import holdings
 from storage.books import Books, Unbookable, book, faults, fold
 from storage.trades import local, opening, trade
 from tests.deals import USDC, WBTC, WETH, Desk, busy_desk, order
@@ -85,7 +88,10 @@ TABLE = [
     (selling, OrderOpened(sale(id="o3")), Refusal.TOKEN_CLAIMED),
     (Desk, signed(), Refusal.ORDER_NOT_FOUND),
     (pending, signed(attempt=2), Refusal.TRANSITION_NOT_ALLOWED),
-    (sent, signed(attempt=2, nonce=0), Refusal.TRANSITION_NOT_ALLOWED),
+    (sent, signed(attempt=2, nonce=1), Refusal.TRANSITION_NOT_ALLOWED),
+    (sent, signed(attempt=3, nonce=0), Refusal.TRANSITION_NOT_ALLOWED),
+    (pending, signed(cancels=True), Refusal.TRANSITION_NOT_ALLOWED),
+    (Desk, Lifted(EVERYTHING, "all is well"), Refusal.TRANSITION_NOT_ALLOWED),
     (Desk, Landed("o1", "tx", "block", 100, 5, 1), Refusal.ORDER_NOT_FOUND),
     (pending, Landed("o1", "o1/tx1", "block", 100, 5, 1), Refusal.TRANSITION_NOT_ALLOWED),
     (sent, Landed("o1", "foreign", "block", 100, 5, 1), Refusal.TRANSITION_NOT_ALLOWED),
@@ -163,11 +169,20 @@ def test_a_replacement_lands_under_either_transaction_but_ends_the_order_once():
         desk.sign("o1")
         desk.settle(Landed("o1", tx, "block", 100, 10, 1))
         assert desk.books.live == {}
-        assert desk.books.nonce == 2
+        assert desk.books.nonce == 1
+
+
+def test_what_follows_a_cancel_is_a_cancel():
+    desk = sent()
+    desk.sign("o1", cancels=True)
+    again = replace(signed(), attempt=3, tx_id="o1/tx3")
+    record = replace(local("x", Returned("", USDC, 0), 0), body=again)
+    assert book(desk.books, record) is Refusal.TRANSITION_NOT_ALLOWED
+    assert not isinstance(book(desk.books, replace(record, body=replace(again, cancels=True))), Refusal)
 
 
 def test_only_so_many_ended_orders_are_remembered(monkeypatch):
-    monkeypatch.setattr(module, "REMEMBERED", 3)
+    monkeypatch.setattr(holdings, "REMEMBERED", 3)
     desk = Desk()
     for number in range(5):
         desk.append(opening(order(f"o{number}", 100)))

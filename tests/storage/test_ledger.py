@@ -63,7 +63,7 @@ def test_a_change_that_does_not_balance_is_a_bug():
 def test_an_account_that_does_not_add_up_is_named():
     assert (
         broken(Account(free=1))
-        == "free + reserved + cost + fees = 1, but deposits - withdrawals + realised = 0"
+        == "free + reserved + unsettled + cost + fees = 1, deposits - withdrawals + realised = 0"
     )
     assert broken(Account(free=-1, cost=1)) == "free is -1"
 

@@ -1,8 +1,7 @@
 """What a start finds half done: bytes are asked for, what is late without any is rolled back."""
 
 from storage.books import Books
-from storage.evidence import Action
-from storage.recovery import Recovery, recover, under_way, without_bytes
+from storage.recovery import Recovery, recover, under_way
 from tests.deals import WBTC, WETH, Desk, busy_desk, propose
 
 
@@ -37,14 +36,5 @@ def test_bytes_are_asked_about_in_the_order_of_their_nonces_whatever_the_order_o
     desk.sign(second.id)
     desk.sign(first.id)
     assert list(desk.books.live) == [first.id, second.id]
-    assert [live.order.id for live in under_way(desk.books)] == [second.id, first.id]
+    assert [case.live.order.id for case in under_way(desk.books)] == [second.id, first.id]
     assert recover(desk.books, 0).resume == (second.id, first.id)
-
-
-def test_what_was_never_signed_is_quoted_anew_until_its_deadline_and_then_rolled_back():
-    desk = Desk()
-    buy = desk.wish(propose())
-    live = desk.books.live[buy.id]
-    assert without_bytes(live, live.order.deadline_ns).action is Action.QUOTE
-    assert without_bytes(live, live.order.deadline_ns + 1).action is Action.ROLL_BACK
-    assert under_way(desk.books) == ()

@@ -8,12 +8,12 @@ from typing import get_type_hints
 import pytest
 from msgspec.structs import replace
 
-from storage.evidence import Action, Answer, Channel, Deadline, Entry, Paper
+from storage.evidence import Action, Answer, Channel, Deadline, Entry, Paper, Wallet
 from storage.resolution import SOLANA, TABLES, entry_of, markdown, only, resolve, when
 from tests.deals import Desk, propose
 from tests.storage.resolver_promises import PROMISES, SENDS
 
-COMBINATIONS = {"Paper": 30, "EVM": 46_080, "Solana": 9_216}
+COMBINATIONS = {"Paper": 60, "EVM": 46_080, "Solana": 9_216}
 tables = pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
 
 
@@ -62,7 +62,7 @@ def test_a_table_with_a_gap_or_an_overlap_is_not_believed(table):
 
 
 def test_a_state_that_a_chain_does_not_have_is_refused():
-    evidence = Paper(answer=Answer.LANDED, deadline=Deadline.PAST)
+    evidence = Paper(answer=Answer.LANDED, deadline=Deadline.PAST, wallet=Wallet.GOOD)
     with pytest.raises(AssertionError, match="no order is cancelling"):
         resolve(Entry.CANCELLING, evidence)
 

@@ -169,7 +169,8 @@ def test_bytes_that_are_past_their_time_never_land_and_the_head_proves_it(open_v
     attempt, _ = send(venue, order(), tick(0, bar(2_000)))
     minute = (attempt.valid_until_ns - START) // MINUTE + 1
     venue.advance(tick(minute, bar(2_000)))
-    assert venue.status(attempt.tx_id, START) == Missing(attempt.tx_id, START + minute * MINUTE)
+    head = venue.head_ns()
+    assert venue.status(attempt.tx_id, head) == Missing(attempt.tx_id, START + minute * MINUTE)
     venue.broadcast(attempt.raw, START + minute * MINUTE)
     venue.advance(tick(minute + 1, bar(2_000)))
     assert isinstance(venue.status(attempt.tx_id, START), Missing)
@@ -205,6 +206,18 @@ def test_a_fee_above_what_the_order_allows_keeps_it_from_landing(open_venue):
     assert venue.balances() == {USDC: 10_000 * USD}
 
 
+def test_whoever_comes_back_to_an_earlier_tick_is_told_what_was_known_then(open_venue):
+    """After a crash the market begins with a tick that the venue has left behind."""
+    venue = open_venue(CALM)
+    landing, _ = send(venue, order(), tick(0, bar(2_000)))
+    venue.advance(tick(1, bar(2_000)))
+    venue.advance(tick(9, bar(2_000)))
+    landed_at = venue.status(landing.tx_id, START + 9 * MINUTE).at_ns
+    assert venue.status(landing.tx_id, landed_at - 1) == Waiting(landing.tx_id)
+    unknown = venue.status("0xnobody", START + MINUTE)
+    assert unknown == Missing("0xnobody", START + MINUTE)
+
+
 def test_a_token_without_a_price_is_not_quoted(open_venue):
     assert isinstance(open_venue().quote(Side.BUY, WETH, 1, tick(0, bar(90_000, BTC))), Unanswered)
     unknown = bar(1, Asset("paper:NEW"))
@@ -236,7 +249,7 @@ def test_a_revert_costs_its_fee_and_nothing_else(open_venue):
     attempt, answer = send_one_of(venue, Fate.REVERT, FATES)
     venue.advance(tick(1, bar(2_000)))
     assert isinstance(answer, Taken)
-    assert venue.status(attempt.tx_id, START).landed is False
+    assert venue.status(attempt.tx_id, START + MINUTE).landed is False
     assert venue.balances() == {USDC: 10_000 * USD - GAS}
 
 
@@ -251,7 +264,7 @@ def test_a_broadcast_that_timed_out_is_missing_at_first_and_lands_before_its_tim
     assert isinstance(venue.broadcast(attempt.raw, START), Unanswered)
     for minute in range(1, LATEST_BARS + 1):
         venue.advance(tick(minute, bar(2_000)))
-    receipt = venue.status(attempt.tx_id, START)
+    receipt = venue.status(attempt.tx_id, venue.head_ns())
     assert isinstance(receipt, Receipt)
     assert receipt.at_ns <= attempt.valid_until_ns
     assert venue.broadcast(attempt.raw, START) == Taken(attempt.tx_id)

@@ -1,0 +1,151 @@
+"""What the books hold: live, booked and ended orders, open positions, and what the limits must remember.
+
+Pure data, and the small changes that several stages of a trade share; what each record does to it is in
+storage/books.py (the whole), storage/fills.py (positions) and storage/finality.py (reorgs).
+"""
+
+from itertools import islice
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from actors.messages import (
+    Asset,
+    Dead,
+    Id,
+    Landed,
+    Order,
+    PositionClosed,
+    PositionOpened,
+    PositionReduced,
+    Refusal,
+    Reverted,
+    Role,
+    RolledBack,
+    Signed,
+    StateSaved,
+    Status,
+    Units,
+)
+from storage.ledger import Ledger
+from storage.tables import put, without
+
+REMEMBERED = 1_000  # Ended orders that a repeated request still gets its answer for.
+DAY_NS = 86_400 * 10**9
+
+Outcome = Landed | Reverted | Dead | RolledBack
+Change = PositionOpened | PositionReduced | PositionClosed
+
+
+class LiveOrder(Struct, frozen=True):
+    order: Order
+    status: Status = Status.PENDING
+    attempts: tuple[Signed, ...] = ()
+    since_ns: int = 0  # When its last record was written.
+    reversals: int = 0  # So often has a reorg undone what was booked.
+
+
+class EndedOrder(Struct, frozen=True):
+    order: Order
+    status: Status
+    outcome: Outcome
+    booked: bool  # A landed order's position change is in the books.
+
+
+class Position(Struct, frozen=True):
+    id: Id
+    strategy: str
+    token: Asset
+    quote: Asset
+    quantity: Units
+    cost: Units
+    opened_at_ns: int
+    bought: Units  # At the entry, for `paid`: what it really cost a token, whatever was sold since.
+    paid: Units
+    realised: int = 0  # By partial sells.
+    took_profit: bool = False  # A take profit has landed.
+    fees: int = 0
+
+
+class Booked(Struct, frozen=True):
+    """A fill that a reorg can still undo: until it is final it has its token, and the rest of its money."""
+
+    live: LiveOrder
+    outcome: Landed
+    before: Position | None  # The token's, to go back to.
+    change: Change | None = None
+    at_ns: int = 0
+
+    @property
+    def order(self) -> Order:
+        return self.live.order
+
+    @property
+    def booked(self) -> bool:
+        return self.change is not None
+
+
+class Day(Struct, frozen=True):
+    """What limits remember: of one UTC day, and since the last win."""
+
+    number: int = 0  # Days since 1970.
+    result: dict[Asset, int] = {}  # Realised PnL less fees.
+    losses: int = 0  # In a row, over days.
+    last_loss_ns: int = 0
+
+
+class Books(Struct, frozen=True):
+    ledger: Ledger = Ledger()
+    live: dict[Id, LiveOrder] = {}
+    booked: dict[Id, Booked] = {}  # Landed, not yet final.
+    ended: dict[Id, EndedOrder] = {}
+    positions: dict[Asset, Position] = {}
+    claims: dict[Asset, Id] = {}  # The order, live or booked, that has the token.
+    freed_at_ns: dict[Asset, int] = {}  # The tick at which its last order ended.
+    day: Day = Day()
+    left_at_ns: dict[Asset, int] = {}  # When a token was last sold out.
+    saved: dict[Role, StateSaved] = {}
+    last_order_ns: int = 0  # The tick of the last record of a trade.
+    nonce: int = 0  # The next one.
+    counts: dict[str, int] = {}
+    halts: dict[str, str] = {}  # Scope -> reason.
+
+    def order(self, id: Id) -> Order | None:
+        """However it stands; None if it is not known, or not remembered any more."""
+        found = self.live.get(id) or self.booked.get(id) or self.ended.get(id)
+        return found.order if found else None
+
+
+def with_ledger(books: Books, ledger: Ledger | Refusal) -> Books | Refusal:
+    return ledger if isinstance(ledger, Refusal) else replace(books, ledger=ledger)
+
+
+def counted(books: Books, name: str, by: int = 1) -> dict[str, int]:
+    return put(books.counts, name, books.counts.get(name, 0) + by)
+
+
+def remembered(books: Books, ended: EndedOrder) -> dict[Id, EndedOrder]:
+    table = books.ended
+    for oldest in list(islice(table, max(0, len(table) - REMEMBERED + 1))):
+        table = without(table, oldest)
+    return put(table, ended.order.id, ended)
+
+
+def on_day(day: Day, at_ns: int) -> Day:
+    number = at_ns // DAY_NS
+    return day if number == day.number else replace(day, number=number, result={})
+
+
+def with_result(books: Books, asset: Asset, amount: int, at_ns: int) -> Day:
+    """The day with this much more, or less, made on it."""
+    day = on_day(books.day, at_ns)
+    return replace(day, result={**day.result, asset: day.result.get(asset, 0) + amount})
+
+
+def paid_fee(books: Books, order: Order, fee: int, at_ns: int) -> Books:
+    books = replace(books, day=with_result(books, order.fee_asset, -fee, at_ns))
+    position = books.positions.get(order.token)
+    if position is None:
+        return books
+    charged = replace(position, fees=position.fees + fee)
+    return replace(books, positions=put(books.positions, order.token, charged))
