@@ -23,6 +23,7 @@ from actors.messages import (
     Handled,
     Id,
     Offered,
+    Refusal,
     Refused,
     Role,
     SaveState,
@@ -37,7 +38,7 @@ from chains.venue import Attempt, Seen, Unanswered, Venue
 from storage.books import LiveOrder, Outcome
 from storage.evidence import Action, Entry, Wallet
 from storage.layout import venue_path
-from storage.recovery import Case, recover, under_way
+from storage.recovery import Case, case_of, recover, under_way
 from storage.resolution import Row, resolve
 from storage.trades import finality, halting, reversal, rollback, settlement, signing
 
@@ -94,7 +95,7 @@ class Executor(Member):
             case Durable(id, _):
                 self._durable(id)
             case Refused(id, reason):
-                raise RuntimeError(f"the log refuses {id}: {reason}")
+                self._refused(id, reason)
             case Drain():
                 self.tell(sender, Drained(self.role))
             case SaveState() | ChildExited() | Poisoned():
@@ -181,7 +182,7 @@ class Executor(Member):
         if tick.at_ns < max(self.venue.head_ns(), self.replica.books.last_order_ns):
             self._put_off(live.order.id)
         else:
-            self._resolve(Case(live, Entry.PENDING), tick)
+            self._resolve(case_of(self.replica.books, live), tick)
 
     def _tick_of(self, live: LiveOrder) -> Tick | None:
         """The tick at which it was decided; if that is not known, the newest."""
@@ -236,8 +237,24 @@ class Executor(Member):
             self._settled()
         self._go_on()
 
+    def _refused(self, append_id: Id, reason: Refusal) -> None:
+        """Between our decision and its record the wallet was halted: the log lets nothing be signed then."""
+        signed = self.signing.get(append_id)
+        if not self.asking(append_id):
+            return  # Asked twice, answered twice.
+        if signed is None or reason is not Refusal.HALTED:
+            raise RuntimeError(f"the log refuses {append_id}: {reason}")
+        self.answered(append_id)
+        del self.signing[append_id]
+        self._put_off(signed.order)
+        self._settled()
+        self._go_on()
+
     def _send(self, live: LiveOrder) -> None:
         assert self.venue is not None
+        if WALLET in self.replica.books.halts:
+            logger.warning("{} is not sent: the wallet is halted", live.order.id)
+            return
         answer = self.venue.broadcast(live.attempts[-1].raw, live.since_ns)
         if isinstance(answer, Unanswered):
             logger.warning("{} may have been sent or not: {}", live.order.id, answer.sentence)
@@ -262,7 +279,7 @@ class Executor(Member):
         for id, live in list(books.live.items()):
             if not live.attempts and id not in self.waiting and not self.signing:
                 self.unquoted.discard(id)  # Or it was a predecessor's, which nobody tells us of again.
-                self._resolve(Case(live, Entry.PENDING), new)
+                self._resolve(case_of(self.replica.books, live), new)
         self._settled()
 
     def _judged(self, case: Case, at_ns: int) -> tuple[Row, Seen]:

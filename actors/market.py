@@ -260,7 +260,7 @@ class Market(Member):
         """What may be seen now: one tick while an order is under way, for anything may happen at it."""
         assert self.round is not None
         assert self.feed is not None
-        busy = bool(self.replica.books.live)
+        busy = bool(self.replica.books.live or self.replica.books.booked)
         ticks = self.feed.read(self.round.done_ns, 1 if busy else BATCH)
         if not ticks and busy and self.feed.ended(self.round.done_ns):
             # The recording is over; the venue's clock goes on until every order has its outcome.

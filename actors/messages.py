@@ -306,6 +306,7 @@ class Landed(Struct, frozen=True, tag=True):
     amount_out: Units
     fee: Units
     final: bool = True  # If not, a reorg can undo it: until T4 nothing may be done with what it gave.
+    block: int = 0  # Or slot: a node that is behind it knows nothing of it.
 
 
 class Reverted(Struct, frozen=True, tag=True):

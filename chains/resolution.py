@@ -48,8 +48,9 @@ def ending(live: LiveOrder, action: Action, seen: Seen) -> End:
     block = f"block {receipt.block}"
     if action is Action.SETTLE_LANDED:
         return Landed(
-            id, receipt.tx_id, block, receipt.amount_in, receipt.amount_out, receipt.fee, seen.final
-        )
+            id, receipt.tx_id, block, receipt.amount_in, receipt.amount_out, receipt.fee, seen.final,
+            receipt.block,
+        )  # fmt: skip
     assert action is Action.SETTLE_FAILED, f"{id}: {action} ends nothing"
     cancelled = {each.tx_id for each in live.attempts if each.cancels}
     how = f"cancelled in {block}" if receipt.tx_id in cancelled else block

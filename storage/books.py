@@ -10,6 +10,7 @@ from typing import Any, assert_never
 from msgspec.structs import replace
 
 from actors.messages import (
+    WALLET,
     Body,
     Dead,
     Deposited,
@@ -194,6 +195,8 @@ def _sign(books: Books, signed: Signed, at_ns: int) -> Books | Refusal:
     live = books.live.get(signed.order)
     if live is None:
         return Refusal.ORDER_NOT_FOUND
+    if WALLET in books.halts:
+        return Refusal.HALTED
     status = orders.after(live.status, "Signed")
     if status is None or signed.attempt != len(live.attempts) + 1 or not _follows(books, live, signed):
         return Refusal.TRANSITION_NOT_ALLOWED

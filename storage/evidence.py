@@ -84,7 +84,7 @@ class Receipt(StrEnum):
     """Of whichever of the order's attempts has one: at most one can."""
 
     NONE = "none"
-    SUCCESS = "success"
+    SUCCESS = "success"  # Of a booked fill: with the amounts that were booked.
     REVERTED = "reverted"
     CANCELLED = "cancelled"  # It is the cancel's.
 

@@ -5,7 +5,7 @@ What is done is a row of storage/resolution.py; this is what a start reports.
 
 from msgspec import Struct
 
-from actors.messages import Id
+from actors.messages import Id, Landed
 from storage.books import Books, LiveOrder
 from storage.evidence import Entry
 from storage.resolution import entry_of
@@ -28,10 +28,13 @@ class Recovery(Struct, frozen=True):
 
 
 class Case(Struct, frozen=True):
-    """An order that the chain must be asked about."""
+    """An order, and all that the books know of the chain that it is on."""
 
     live: LiveOrder
     entry: Entry
+    booked: Landed | None = None  # What its entry says has happened.
+    settled: int = 0  # Every nonce below this one has ended for good.
+    newest_block: int = 0  # In which something of this wallet was seen.
 
 
 def recover(books: Books, market_ns: int) -> Recovery:
@@ -45,6 +48,14 @@ def recover(books: Books, market_ns: int) -> Recovery:
 
 def under_way(books: Books) -> tuple[Case, ...]:
     """Whatever has bytes and is not final, by nonce: the later can not land before the earlier."""
-    signed = [Case(live, entry_of(live)) for live in books.live.values() if live.attempts]
-    booked = [Case(each.live, Entry.BOOKED) for each in books.booked.values()]
+    signed = [case_of(books, live) for live in books.live.values() if live.attempts]
+    booked = [case_of(books, each.live, each.outcome) for each in books.booked.values()]
     return tuple(sorted(signed + booked, key=lambda case: case.live.attempts[-1].nonce))
+
+
+def case_of(books: Books, live: LiveOrder, booked: Landed | None = None) -> Case:
+    open_orders = (*books.live.values(), *(each.live for each in books.booked.values()))
+    nonces = (each.attempts[-1].nonce for each in open_orders if each.attempts)
+    blocks = (each.outcome.block for each in books.booked.values())
+    entry = Entry.BOOKED if booked else entry_of(live)
+    return Case(live, entry, booked, min(nonces, default=books.nonce), max(blocks, default=0))

@@ -28,9 +28,8 @@ from storage.books import Books, LiveOrder
 from storage.config import Settings
 from storage.evidence import Wallet
 from storage.layout import log_path, venue_path
-from storage.recovery import Case
+from storage.recovery import case_of
 from storage.recovery import recover as to_recover
-from storage.resolution import entry_of
 from storage.story import Decimals, moment, worded
 
 KEPT = ("", "-wal")  # Of a SQLite file; the index in -shm is made anew.
@@ -151,7 +150,7 @@ def _words(answer: Answer) -> str:
 
 
 def _then(live: LiveOrder, answer: Answer, decimals: Decimals) -> str:
-    order, signed, case = live.order, live.attempts[-1], Case(live, entry_of(live))
+    order, signed, case = live.order, live.attempts[-1], case_of(Books(), live)
     match outcome(case, seen(case, answer, Wallet.GOOD, 0)):
         case Landed() as end:
             paid, got = (order.quote, order.token) if order.side is Side.BUY else (order.token, order.quote)

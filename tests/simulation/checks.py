@@ -40,6 +40,7 @@ class Naive:
         self.live: dict[str, str] = {}  # Order -> token.
         self.signed: dict[str, Signed] = {}
         self.settled: set[str] = set()
+        self.halted = False
         self.records = 0
         self.kinds: dict[str, int] = {}
 

@@ -106,7 +106,7 @@ class Chain:
 
     def _execute(self, tx_id: str, sent: Sent, swap: dict, price: int) -> None:
         self.balance[USDC] -= GAS
-        paid, got, out = _exchanged(swap, price)
+        paid, got, out = exchanged(swap, price)
         good = (
             sent.will == "land" and out >= swap["minimum"] and self.balance.get(paid, 0) >= swap["amount_in"]
         )
@@ -119,7 +119,7 @@ class Chain:
         sent.receipt = Receipt(tx_id, good, *amounts, Units(GAS), self.head_ns, self.head_ns // MINUTE_NS)
 
 
-def _exchanged(swap: dict, price: int) -> tuple[Asset, Asset, int]:
+def exchanged(swap: dict, price: int) -> tuple[Asset, Asset, int]:
     token, amount = Asset(swap["token"]), swap["amount_in"]
     if swap["side"] == Side.BUY:
         return USDC, token, amount * 10**6 * PRICE_SCALE // price
@@ -140,7 +140,7 @@ class SimVenue:
         if bar is None or self._silent(0.1):
             return Unanswered("no price")
         swap = {"token": token, "amount_in": amount_in, "side": side}
-        return Quote(Units(_exchanged(swap, bar.close)[2]), 0, tick.at_ns)
+        return Quote(Units(exchanged(swap, bar.close)[2]), 0, tick.at_ns)
 
     def build(self, order, quote, nonce, now_ns) -> Attempt:
         minimum = quote.amount_out * (10_000 - order.slippage_bps) // 10_000

@@ -21,7 +21,7 @@ import actors.wal
 from actors.base import Actor
 from actors.executor import Executor
 from actors.market import Market
-from actors.messages import Append, Close, Execute, Id, Propose, Refusal, Role, RunState, Start
+from actors.messages import Append, Close, Execute, Id, Propose, Refusal, Role, RunState, Start, Stop
 from actors.portfolio import Portfolio
 from actors.positions import Positions
 from actors.strategist import Strategist
@@ -34,7 +34,9 @@ from storage.config import Exits, Limits, Momentum, Paper, Run, Settings
 from storage.layout import log_path, venue_path
 from storage.log import Log, records
 from tests.simulation.checks import Naive, demand
-from tests.simulation.outside import USDC, Chain, Prices, SimVenue
+from tests.simulation.evm import EvmChain, EvmVenue
+from tests.simulation.evm_checks import EvmNaive
+from tests.simulation.outside import MINUTE_NS, USDC, Chain, Prices, SimVenue
 from tests.simulation.scheduler import Crash, Scheduler, Stuck
 
 CAST = {
@@ -74,8 +76,7 @@ class World:
         self.scheduler = Scheduler(seed)
         self.chance = random.Random(f"world {seed}")
         self.feed = Prices(seed, self.chance.choice([1, 1, 2, 3]), self.chance.choice([5, 6, 6, 8, 8, 25]))
-        self.chain = Chain(seed, random.Random(f"chain {seed}"))
-        self.naive = Naive(self.chain)
+        self.chain, self.naive = made(seed)
         self.mishaps = self.chance.choice([0, 1, 2, 4, 8])
         self.share = self.chance.choice([0.002, 0.01, 0.05])
         self.scheduler.repeated = (Append, Execute, Propose, Close)
@@ -128,6 +129,7 @@ class World:
 
     # -- a run ----------------------------------------------------------------------------------------------
     def start(self) -> None:
+        self.stopped = False
         self.top = self.scheduler.create(Supervisor)
         run = Run(data_dir=str(self.folder), speed="max", until_end=True, seed=self.seed, feed="simulated")
         start = Start(Id("start"), to_builtins(SETTINGS), to_builtins(run))
@@ -150,6 +152,7 @@ class World:
                 demand("keeps dying" in supervisor.sentence, supervisor.sentence)
                 self.kill_all()
                 self.start()
+            self.perhaps_stop()
             alive = self.scheduler.step()
             demand(alive, "liveness: nobody has anything left to do")
             self.look_out()
@@ -158,6 +161,13 @@ class World:
                 raise Stuck(f"liveness: {MOST_STEPS} steps")
         while len(self.scheduler.seats) > 1 and self.scheduler.step():
             pass
+
+    def perhaps_stop(self) -> None:
+        """A wallet that a stranger has the key of may never come to an end: the operator ends it."""
+        over = self.chain.head_ns > self.feed.ticks[-1].at_ns + 20 * MINUTE_NS
+        if over and self.naive.halted and not self.stopped:
+            self.stopped = True
+            self.scheduler.send("outside", self.path, Stop(Id("stop"), False))
 
     def look_out(self) -> None:
         if len(self.chain.broadcasts) > self.told_out:
@@ -193,6 +203,16 @@ class World:
         self.to_the_end()
         new = {kind for kind, count in self.naive.kinds.items() if count != before.get(kind, 0)}
         demand(new <= {"StateSaved"}, f"recovering twice is not recovering once: {new}")
+
+
+def made(seed: int) -> tuple[Chain | EvmChain, Naive]:
+    """Every second schedule is played on an EVM chain."""
+    chance = random.Random(f"chain {seed}")
+    if seed % 2:
+        chain = Chain(seed, chance)
+        return chain, Naive(chain)
+    evm = EvmChain(seed, chance, private=seed % 6 == 0)
+    return evm, EvmNaive(evm)
 
 
 UNTOLD = {"settings", "run", "replica", "books", "feed", "recent", "trader", "peers", "seen", "start",
@@ -232,7 +252,8 @@ def world_of(seed: int) -> Iterator[World]:
         "The chain of the schedule is in memory; an executor sees that it is there."
     )
     world = World(seed, folder)
-    SimVenue.chain, SimVenue.hook = world.chain, staticmethod(world.perhaps_die)
+    venue = EvmVenue if isinstance(world.chain, EvmChain) else SimVenue
+    venue.chain, venue.hook = world.chain, staticmethod(world.perhaps_die)
     logger.remove()
     patches = [
         mock.patch.object(Actor, "now_ns", world.now_ns),
@@ -241,7 +262,7 @@ def world_of(seed: int) -> Iterator[World]:
         mock.patch.object(actors.supervisor, "PING_SECONDS", 2.0),  # Most of the talk, and least of it.
         mock.patch.object(actors.supervisor, "SETTLE_PINGS", 3),
         mock.patch.object(actors.market, "open_feed", return_value=world.feed),
-        mock.patch.object(actors.executor, "PaperVenue", SimVenue),
+        mock.patch.object(actors.executor, "PaperVenue", venue),
         mock.patch.object(actors.wal.os, "_exit", _gone),
         mock.patch.object(actors.wal, "SNAPSHOT_EVERY", 10),
         mock.patch.object(Log, "append", _watched(world)),

@@ -1,0 +1,138 @@
+"""What EVM nodes answer, as evidence on an order.  Pure; the rules are those of storage/resolution.py.
+
+A view is what one node says of one head block: counts, receipts and pool of another moment are not mixed in.
+Depth is counted as nodes count confirmations: the head block itself is 1 deep.  A replacement pays 12.5 %
+more, which every node takes (geth asks for 10 %).
+"""
+
+from msgspec import Struct
+
+from actors.messages import Landed
+from chains.venue import Receipt, Seen
+from storage import evidence
+from storage.evidence import Channel, Deadline, Depth, Evm, Fee, Node, Nonce, Pool, Wallet
+from storage.recovery import Case
+
+BUMP_PER_MILLE = 125
+
+
+class View(Struct, frozen=True):
+    head: int
+    at_ns: int  # The head block's time.
+    count: int  # Of the wallet's transactions at the head: the next nonce.
+    count_at_k: int  # And at the newest block that is final.
+    receipts: tuple[Receipt, ...] = ()  # Of the order's attempts.
+    pooled: frozenset[str] = frozenset()  # Those that wait in its pool.
+
+
+class Chain(Struct, frozen=True):
+    """The depth at which a fill is booked, and at which it is final: no reorg is expected to reach it."""
+
+    booked_depth: int
+    final_depth: int
+    patience_ns: int  # So long a transaction waits before its fee is raised.
+
+
+class Question(Struct, frozen=True):
+    """What the nodes were asked about, and what we know without them."""
+
+    case: Case
+    wallet: Wallet
+    now_ns: int
+    fee: int  # That the newest attempt pays.
+    max_fee: int
+
+
+def seen(chain: Chain, question: Question, first: View | None, second: View | None) -> Seen:
+    """`second`: another node's view of the same block; None if it was not asked or has none."""
+    case = question.case
+    receipt, newest = _receipt(case, first), case.live.attempts[-1] if case.live.attempts else None
+    clock_ns = first.at_ns if first and newest else question.now_ns
+    found = Evm(
+        node=_node(question, first, second),
+        receipt=_kind(case, receipt),
+        depth=_depth(chain, first, receipt),
+        nonce=_nonce(case, first, second),
+        pool=Pool.SEEN if first and newest and newest.tx_id in first.pooled else Pool.ABSENT,
+        fee=_fee(chain, question),
+        deadline=Deadline.PAST if clock_ns > case.live.order.deadline_ns else Deadline.BEFORE,
+        channel=Channel(newest.channel) if newest else Channel.PUBLIC,
+        wallet=question.wallet,
+    )
+    return Seen(found, receipt, found.depth is Depth.FINAL, _proof(case, first))
+
+
+def raised(fee: int) -> int:
+    """The least that a replacement must pay, rounded up."""
+    return -(-fee * (1_000 + BUMP_PER_MILLE) // 1_000)
+
+
+def _node(question: Question, first: View | None, second: View | None) -> Node:
+    if first is None:
+        return Node.DOWN
+    if first.head < question.case.newest_block:
+        return Node.LAGGING
+    ahead = any(receipt.block > first.head for receipt in first.receipts)
+    torn = ahead or len(first.receipts) > 1 or first.count_at_k > first.count
+    undone = first.count_at_k < question.case.settled  # What was final is gone: more than a reorg.
+    return Node.DISAGREES if torn or undone or _contradicts(first, second) else Node.OK
+
+
+def _contradicts(first: View, second: View | None) -> bool:
+    """Two nodes, two answers; or answers that are not of the same block."""
+    if second is None:
+        return False
+    return (first.head, first.count_at_k, first.receipts) != (second.head, second.count_at_k, second.receipts)
+
+
+def _receipt(case: Case, view: View | None) -> Receipt | None:
+    """Of a booked fill not another success: what was booked is then gone, whatever block it is in now."""
+    receipt = view.receipts[0] if view and view.receipts else None
+    if case.booked is None or receipt is None:
+        return receipt
+    same = receipt.tx_id == case.booked.tx_id and _amounts(receipt) == _amounts(case.booked)
+    return receipt if same or not receipt.landed else None
+
+
+def _amounts(fill: Receipt | Landed) -> tuple[int, int, int]:
+    return fill.amount_in, fill.amount_out, fill.fee
+
+
+def _kind(case: Case, receipt: Receipt | None) -> evidence.Receipt:
+    if receipt is None:
+        return evidence.Receipt.NONE
+    if any(each.cancels and each.tx_id == receipt.tx_id for each in case.live.attempts):
+        return evidence.Receipt.CANCELLED
+    return evidence.Receipt.SUCCESS if receipt.landed else evidence.Receipt.REVERTED
+
+
+def _depth(chain: Chain, view: View | None, receipt: Receipt | None) -> Depth:
+    deep = view.head - receipt.block + 1 if view and receipt else 0
+    if deep >= chain.final_depth:
+        return Depth.FINAL
+    return Depth.TRADABLE if deep >= chain.booked_depth else Depth.SHALLOW
+
+
+def _nonce(case: Case, first: View | None, second: View | None) -> Nonce:
+    if first is None or not case.live.attempts:
+        return Nonce.FREE
+    nonce = case.live.attempts[-1].nonce
+    if first.count <= nonce:
+        return Nonce.FREE
+    if first.count_at_k <= nonce:
+        return Nonce.USED
+    return Nonce.USED_AT_K if second is None or first.receipts else Nonce.FOREIGN_AT_K
+
+
+def _fee(chain: Chain, question: Question) -> Fee:
+    if raised(question.fee) > question.max_fee:
+        return Fee.CAPPED
+    waited = question.now_ns - question.case.live.since_ns > chain.patience_ns
+    return Fee.LOW if waited else Fee.ENOUGH
+
+
+def _proof(case: Case, view: View | None) -> str:
+    if view is None or not case.live.attempts:
+        return ""
+    nonce = case.live.attempts[-1].nonce
+    return f"nonce {nonce} was used by none of ours: two nodes say so at block {view.head}"
