@@ -1,6 +1,6 @@
 # Every target sets itself up: on a bare Debian with python3, python3-venv, make and git, any of them just works.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench simulate mutants upstream lock clean
+.PHONY: help run test check bench simulate mutants docs upstream lock clean
 .DELETE_ON_ERROR:
 PYTHON ?= python3
 BIN := .venv/bin
@@ -34,6 +34,9 @@ simulate: .venv/ok   ## Play seeded schedules of the actors with everything that
 
 mutants: .venv/ok   ## Plant bugs one by one, and see that each is caught.
 	$(BIN)/python -m tests.simulation.mutants $(ARGS)
+
+docs: .venv/ok   ## Print the pages that are made from tables in the code.
+	$(BIN)/python -c 'from storage.resolution import page; print(page(), end="")' > storage/RESOLVER.md
 
 upstream: .venv/ok   ## Run Thespian's own tests over our transport.
 	$(BIN)/python tests/upstream_thespian.py $(ARGS)

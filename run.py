@@ -16,6 +16,7 @@ from actors.commands.paper import paper as trade
 from actors.commands.recover import recover as look_ahead
 from actors.commands.refused import FAILED, REFUSED, CannotRunError
 from actors.commands.wal_app import log_commands
+from actors.messages import EVERYTHING
 from chains.feeds.tables import RecordingError
 from storage import logs
 from storage.config import load
@@ -77,6 +78,29 @@ def stop(
     """End a run in order, from another terminal, and wait until it has ended."""
     seconds = load(config).run.drain_seconds + 10.0
     raise typer.Exit(control.stop(folder_of(config, given), close_positions, seconds))
+
+
+@app.command()
+def halt(
+    reason: Annotated[str, typer.Option(help="For the log, and for whoever lifts it.")],
+    given: DataDir = None,
+    config: Config = CONFIG,
+) -> None:
+    """Buy nothing more, from now on and over restarts; stops and other exits go on selling."""
+    raise typer.Exit(control.halt(folder_of(config, given), reason))
+
+
+@app.command()
+def lift(
+    reason: Annotated[str, typer.Option(help="Why it is safe to go on.")],
+    scope: Annotated[
+        str, typer.Option(help='What `status` calls halted: "everything" or "wallet".')
+    ] = EVERYTHING,
+    given: DataDir = None,
+    config: Config = CONFIG,
+) -> None:
+    """End a halt: that of an operator, or that of a wallet whose key a stranger has used."""
+    raise typer.Exit(control.lift(folder_of(config, given), scope, reason))
 
 
 @app.command()

@@ -532,6 +532,19 @@ class Stop(Struct, frozen=True):
     close_positions: bool
 
 
+class Halt(Struct, frozen=True):
+    """halt-latch: nothing more is bought, over restarts too, until an operator lifts it; sells go on."""
+
+    id: Id
+    reason: str
+
+
+class Lift(Struct, frozen=True):
+    id: Id
+    scope: str
+    reason: str
+
+
 class GetStatus(Struct, frozen=True):
     id: Id
 

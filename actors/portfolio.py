@@ -8,6 +8,7 @@ from msgspec import Struct
 from actors.base import Address, ChildExited, Poisoned
 from actors.member import MARKET, WAL, Member, strategies
 from actors.messages import (
+    EVERYTHING,
     AlreadyClosing,
     Append,
     Approved,
@@ -20,7 +21,9 @@ from actors.messages import (
     Durable,
     Execute,
     Executing,
+    Halt,
     Id,
+    Lift,
     Offered,
     Order,
     Propose,
@@ -31,7 +34,7 @@ from actors.messages import (
     TickClosed,
     TickDone,
 )
-from storage.trades import local, opening
+from storage.trades import halting, lifting, local, opening
 from strategies import limits
 
 EXECUTOR = Role("executor")
@@ -73,8 +76,8 @@ class Portfolio(Member):
     def hear(
         self,
         message: (
-            Propose | Close | TickClosed | Durable | Refused | Executing | Balances | Offered | Drain
-            | SaveState | ChildExited | Poisoned
+            Propose | Close | TickClosed | Durable | Refused | Executing | Balances | Offered | Halt | Lift
+            | Drain | SaveState | ChildExited | Poisoned
         ),
         sender: Address,
     ) -> None:  # fmt: skip
@@ -86,7 +89,7 @@ class Portfolio(Member):
             case Durable(id, _):
                 self._durable(id)
             case Refused(id, reason):
-                raise RuntimeError(f"the log refuses {id}: {reason}")
+                self._refused(id, reason)
             case Executing(id, _):
                 self.answered(f"execute {id}")
                 self._go_on()
@@ -96,6 +99,10 @@ class Portfolio(Member):
                 tokens = frozenset(instrument.token for instrument in instruments)
                 self.terms = limits.terms_of(self.settings, tokens, strategies(self.peers))
                 self._go_on()
+            case Halt(id, reason):
+                self.ask(id, WAL, halting(id, EVERYTHING, reason, self._now()))
+            case Lift(id, scope, reason):
+                self.ask(id, WAL, lifting(id, scope, reason, self._now()))
             case Drain():
                 self.draining = True
                 self.tell(sender, Drained(self.role))
@@ -184,6 +191,21 @@ class Portfolio(Member):
             self._answer(wished, Approved(order.id, order))
         self._go_on()
 
+    def _refused(self, id: Id, reason: Refusal) -> None:
+        """A halt came between the decision and its record; or there is nothing to lift."""
+        if not self.asking(id):
+            return  # Asked twice, answered twice.
+        self.answered(id)
+        if self.deciding and opening(self.deciding[0]).id == id and reason is Refusal.HALTED:
+            (order, wished), self.deciding = self.deciding, None
+            self._answer(wished, Refused(order.id, reason))
+        elif reason is not Refusal.TRANSITION_NOT_ALLOWED or self.deciding:
+            raise RuntimeError(f"the log refuses {id}: {reason}")
+        self._go_on()
+
+    def _now(self) -> int:
+        return max(self.closed_ns, self.replica.books.last_order_ns)
+
     def _execute(self, order: Order) -> None:
         self.ask(f"execute {order.id}", EXECUTOR, Execute(order))
 
@@ -236,6 +258,8 @@ class Portfolio(Member):
             "refusals": self.refusals,
             "orders": books.counts.get("orders", 0),
             "fills": books.counts.get("landed", 0),
-            "open_orders": list(books.live),
+            "open_orders": [*books.live, *books.booked],
+            "unsettled": account.unsettled,
+            "halts": books.halts,
             "open_positions": len(books.positions),
         }

@@ -15,7 +15,9 @@ from actors.messages import (
     Fatal,
     FeedEnded,
     GetStatus,
+    Halt,
     Id,
+    Lift,
     Ping,
     Pong,
     Ready,
@@ -66,8 +68,8 @@ class Supervisor(Actor):
     def receive(
         self,
         message: (
-            Start | Stop | GetStatus | Ready | Pong | ChildExited | Fatal | FeedEnded | Drained | Beat
-            | Revive | Poisoned
+            Start | Stop | Halt | Lift | GetStatus | Ready | Pong | ChildExited | Fatal | FeedEnded | Drained
+            | Beat | Revive | Poisoned
         ),
         sender: Address,
     ) -> None:  # fmt: skip
@@ -76,6 +78,8 @@ class Supervisor(Actor):
                 self._start(message)
             case Stop():
                 self._stop(message)
+            case Halt() | Lift():
+                self._send(Role("portfolio"), message)
             case GetStatus(id):
                 self.tell(sender, self.report(id))
             case Ready(role, lsn):

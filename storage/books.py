@@ -10,6 +10,7 @@ from typing import Any, assert_never
 from msgspec.structs import replace
 
 from actors.messages import (
+    EVERYTHING,
     WALLET,
     Body,
     Dead,
@@ -169,6 +170,8 @@ def _tables_as(kind: type[dict[Any, Any]], books: Books) -> Books:
 def _open(books: Books, order: Order, at_ns: int) -> Books | Refusal:
     if order.id in books.live or order.id in books.booked or order.id in books.ended:
         return Refusal.ID_TAKEN
+    if WALLET in books.halts or (EVERYTHING in books.halts and order.side is Side.BUY):
+        return Refusal.HALTED
     if order.amount_in <= 0:
         return Refusal.AMOUNT_NOT_POSITIVE
     position = books.positions.get(order.token)

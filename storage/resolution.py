@@ -248,6 +248,13 @@ SOLANA = Table("Solana", Solana, (Entry.PENDING, Entry.IN_PROGRESS, Entry.BOOKED
         _EXPIRED | when(ledger=Ledger.CUT)),
 ))  # fmt: skip
 
+INTRODUCTION = """\
+Printed from the tables in `storage/resolution.py` by `make docs`; a test compares the two, and another looks
+at every combination of state and evidence there is: each has exactly one row.  The Executor asks the venue
+about every order that has bytes and is not final, at its start and then at every tick, and does what the row
+says.  Fields that a row does not name may be anything.  Where a channel stands in brackets, bytes leave the
+process, and go that way."""
+
 TABLES: dict[type[Evidence], Table] = {table.evidence: table for table in (PAPER, EVM, SOLANA)}
 
 
@@ -275,6 +282,12 @@ def markdown(table: Table) -> str:
     """The table as the docs carry it."""
     lines = ["| row | state | evidence | action | because |", "|---|---|---|---|---|"]
     return "\n".join([*lines, *(f"| {' | '.join(_cells(row))} |" for row in table.rows)])
+
+
+def page() -> str:
+    """All tables: storage/RESOLVER.md."""
+    tables = (f"## {table.name}\n\n{markdown(table)}\n" for table in TABLES.values())
+    return "\n".join([f"# What becomes of an order that is half done\n\n{INTRODUCTION}\n", *tables])
 
 
 def _applies(row: Row, entry: Entry, evidence: Evidence) -> bool:

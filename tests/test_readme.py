@@ -9,6 +9,7 @@ from actors import messages
 from actors.commands.arguments import COMMANDS
 from storage import layout, orders
 from storage.config import Settings
+from storage.resolution import page
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -36,6 +37,11 @@ def test_its_first_picture_is_the_protocols():
 def test_its_life_cycle_is_the_tables():
     (drawn,) = re.findall(r"```mermaid\n(.*?)```", README, re.DOTALL)
     assert drawn.strip() == orders.diagram()
+
+
+def test_the_resolvers_page_is_its_tables():
+    assert (ROOT / "storage/RESOLVER.md").read_text() == page()
+    assert "storage/RESOLVER.md" in README
 
 
 @pytest.mark.parametrize("key", sorted(set(re.findall(r"`([a-z]+\.[a-z_]+)`", README))))

@@ -93,7 +93,7 @@ def test_a_log_that_is_not_there_is_not_verified(run):
 
 def test_help_names_every_command(run):
     text = run("--help", code=0).stdout
-    for command in ("paper", "status", "stop", "wal", "config", "doctor"):
+    for command in ("paper", "status", "stop", "halt", "lift", "wal", "config", "doctor"):
         assert command in text
 
 

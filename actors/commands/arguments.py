@@ -1,6 +1,6 @@
 """What is typed, in the form that the command line's library understands."""
 
-COMMANDS = ("paper", "status", "stop", "wal", "recover", "config", "doctor")
+COMMANDS = ("paper", "status", "stop", "halt", "lift", "wal", "recover", "config", "doctor")
 HELP = ("--help", "--install-completion", "--show-completion")
 SEVERAL = ("--recording",)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from rich.console import Console
 
 from actors.base import Address, System
-from actors.commands.facts import going_on
+from actors.commands.facts import facts_of, going_on
 from actors.commands.folders import owner, running_dir
 from actors.commands.refused import DONE, FAILED, CannotRunError
 from actors.commands.view import Progress, picture, say
-from actors.messages import GetStatus, Id, Role, RunState, StatusReport, Stop
+from actors.messages import EVERYTHING, GetStatus, Halt, Id, Lift, Role, RunState, StatusReport, Stop
 
 SUPERVISOR = "supervisor"
 PATIENCE_SECONDS = 5.0
@@ -56,6 +56,40 @@ def stop(data_dir: Path, close_positions: bool, seconds: float) -> int:
         now = system.ask(supervisor, GetStatus(Id(f"stop-{time.monotonic_ns()}")), 1.0)
         report = now if isinstance(now, StatusReport) else report
     raise CannotRunError(f"Not stopped after {seconds:.0f} s ({going_on(report)}); it is still at it.")
+
+
+def halt(data_dir: Path, reason: str) -> int:
+    """Says so when it is in the log."""
+    _, _, report = _reached(data_dir)
+    return _latch(data_dir, Halt(_fresh("halt", report), reason), EVERYTHING, on=True)
+
+
+def lift(data_dir: Path, scope: str, reason: str) -> int:
+    _, _, report = _reached(data_dir)
+    halts = facts_of(report).portfolio.halts
+    if scope not in halts:
+        there = ", ".join(halts) or "nothing"
+        raise CannotRunError(f'"{scope}" is not halted ({there} is): see `run.py status`, and --scope.')
+    return _latch(data_dir, Lift(_fresh("lift", report), scope, reason), scope, on=False)
+
+
+def _latch(data_dir: Path, message: Halt | Lift, scope: str, on: bool) -> int:
+    """Told until it is seen: whoever should hear it may just be dying."""
+    system, supervisor, _ = _reached(data_dir)
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        system.tell(supervisor, message)
+        time.sleep(0.1)
+        report = system.ask(supervisor, GetStatus(Id(f"latch-{time.monotonic_ns()}")), 1.0)
+        if isinstance(report, StatusReport) and (scope in facts_of(report).portfolio.halts) is on:
+            say("Halted: nothing more is bought until `run.py lift`; sells go on." if on else "Lifted.")
+            return DONE
+    raise CannotRunError("The run did not answer in time: look at `run.py status`, and try again.")
+
+
+def _fresh(word: str, report: StatusReport) -> Id:
+    """Never given before in this log: the clock alone begins anew with the machine."""
+    return Id(f"{word}/{facts_of(report).wal.lsn}/{time.monotonic_ns()}")
 
 
 def _reached(data_dir: Path) -> tuple[System, Address, StatusReport]:

@@ -35,6 +35,8 @@ class PortfolioFacts(Struct, frozen=True):
     orders: int = 0
     fills: int = 0
     open_orders: tuple[Any, ...] = ()
+    unsettled: Units | None = None
+    halts: dict[str, str] = {}
 
 
 class OpenPosition(Struct, frozen=True):

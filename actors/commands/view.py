@@ -125,6 +125,8 @@ def picture(report: StatusReport, progress: Progress) -> RenderableType:
 def _headline(report: StatusReport, facts: Facts, progress: Progress) -> RenderableType:
     text = Text(f"PAPER, play money   {report.state.value}", style=STYLES.get(report.state, "yellow"))
     text.append(f"   {facts.market.feed}\n{progress.words(facts)}   {report.sentence}", style="default")
+    for scope, reason in facts.portfolio.halts.items():
+        text.append(f"\nHALTED ({scope}): {reason}", style="bold red")
     return text
 
 
