@@ -159,6 +159,9 @@ class Portfolio(Member):
 
     def _decide(self, id: Id) -> None:
         wished = self.wished[id]
+        if order := self._order(id):  # A predecessor's decision, which our books did not hold yet.
+            self._answer(wished, Approved(id, order))
+            return
         verdict = self._verdict(wished.wish)
         if isinstance(verdict, Order):
             self.deciding = (verdict, wished)

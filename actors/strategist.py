@@ -51,7 +51,7 @@ class Strategist(Wisher):
         self.trader = Trader(self.settings.momentum)
         self.before = self.trader.saved()  # Where to go back to.
         self.batch: tuple[Tick, ...] = ()  # What was read since.
-        self.told: list[tuple[Asset, bool]] = []
+        self.told: list[tuple[Asset, int]] = []  # Not held after all, since this moment.
         self.stash: Ticks | None = None
         self.saving: Id | None = None
         self.saved_ns = 0
@@ -76,7 +76,7 @@ class Strategist(Wisher):
                 order = self.replica.books.ended[body.order].order
                 mine = order.strategy == self.role.removeprefix(STRATEGIST)
                 if mine and (isinstance(body, PositionClosed) or order.side is Side.BUY):
-                    self.told.append((order.token, False))
+                    self.told.append((order.token, record.at_ns))
         self._go_on()
 
     def hear(
@@ -113,7 +113,7 @@ class Strategist(Wisher):
     def _decided(self, answer: Approved | Refused | AlreadyClosing) -> None:
         wish = self.heard(answer)
         if isinstance(wish, Propose) and isinstance(answer, Refused):
-            self.told.append((wish.token, False))
+            self.told.append((wish.token, wish.at_ns))
         self._go_on()
 
     # -- ticks ------------------------------------------------------------------------------------------
@@ -123,10 +123,10 @@ class Strategist(Wisher):
         first = self.stash.ticks[0].at_ns
         self._learn_decided(first)
         self._go_back(first - 1)
-        if self.told:
-            for token, held in self.told:
-                self.trader.held(token, held)
-            self.told = []
+        if news := [each for each in self.told if each[1] < first]:  # What happens at a tick comes after it.
+            for token, _ in news:
+                self.trader.held(token, False)
+            self.told = [each for each in self.told if each not in news]
             self.before = self.trader.saved()
             self._save()
             return
@@ -140,7 +140,7 @@ class Strategist(Wisher):
         """What was decided and we have not heard of: the books say it."""
         for wish in self.passed(first_ns):
             if self._refused(wish):
-                self.told.append((wish.token, False))
+                self.told.append((wish.token, wish.at_ns))
 
     def _refused(self, wish: Wish) -> bool:
         """A wish of the past to buy that never became an order."""
