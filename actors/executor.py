@@ -220,7 +220,9 @@ class Executor(Member):
             if not self.recent or tick.at_ns > self.recent[-1].at_ns:
                 self.recent.append(tick)
         last = message.ticks[-1].at_ns
-        new = next((tick for tick in message.ticks if tick.at_ns >= message.act_from_ns), None)
+        # What is read again is older than what it led to: nothing is signed or booked at such a tick.
+        act_from_ns = max(message.act_from_ns, self.replica.books.last_order_ns)
+        new = next((tick for tick in message.ticks if tick.at_ns >= act_from_ns), None)
         if new is None or not self.replica.books.live:
             self.send_to(MARKET, Handled(self.role, last, lsn=self.replica.lsn))
             return
