@@ -54,6 +54,7 @@ class Executor(Member):
         self.recent: deque[Tick] = deque(maxlen=REMEMBERED_TICKS)
         self.waiting: dict[Id, Execute] = {}  # Not yet signed.
         self.unquoted: set[Id] = set()  # Taken at a tick that had no price.
+        self.unsigned: deque[tuple[Id, Tick]] = deque()  # To be signed at the tick that is handled.
         self.signing: dict[Id, Signed] = {}  # On its way to the log, by the id of the append.
         self.settling: dict[Id, Id] = {}  # Append -> order.
         self.stash: Ticks | None = None
@@ -199,6 +200,7 @@ class Executor(Member):
         if signed := self.signing.pop(append_id, None):
             self._send(self.replica.books.live[signed.order])
             self._taken(signed.order)
+            self._sign_next()
             self._settled()
         elif order := self.settling.pop(append_id, None):
             self._taken(order)
@@ -231,10 +233,19 @@ class Executor(Member):
         for id, live in list(self.replica.books.live.items()):
             if live.attempts:
                 self._resolve(live, new.at_ns)
-            elif id not in self.waiting and not self.signing:
-                self.unquoted.discard(id)  # Or it was a predecessor's, which nobody tells us of again.
-                self._sign(live, new)
+            elif id not in self.waiting:
+                self.unsigned.append((id, new))  # Unquoted, or a predecessor's, which nobody tells us of again.
+        self._sign_next()
         self._settled()
+
+    def _sign_next(self) -> None:
+        """All of them at this tick, one after the other: the next nonce is known when the last is booked."""
+        while self.unsigned and not self.signing:
+            id, tick = self.unsigned.popleft()
+            live = self.replica.books.live.get(id)
+            if live is not None and not live.attempts:
+                self.unquoted.discard(id)
+                self._sign(live, tick)
 
     def _resolve(self, live: LiveOrder, at_ns: int) -> None:
         assert self.venue is not None

@@ -166,8 +166,8 @@ MUTANTS = (
     Mutant(
         "an order that a dead executor had taken is forgotten",
         "actors/executor.py",
-        "            elif id not in self.waiting and not self.signing:",
-        "            elif id in self.unquoted and not self.signing:",
+        "            elif id not in self.waiting:",
+        "            elif id in self.unquoted:",
     ),
     Mutant(
         "a dead actor has no successor",
