@@ -234,7 +234,9 @@ class Executor(Member):
             if live.attempts:
                 self._resolve(live, new.at_ns)
             elif id not in self.waiting:
-                self.unsigned.append((id, new))  # Unquoted, or a predecessor's, which nobody tells us of again.
+                self.unsigned.append(
+                    (id, new)
+                )  # Unquoted, or a predecessor's, which nobody tells us of again.
         self._sign_next()
         self._settled()
 

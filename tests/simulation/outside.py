@@ -140,7 +140,7 @@ class SimVenue:
 
     def quote(self, side, token, amount_in, tick) -> Quote | Unanswered:
         bar = next((bar for bar in tick.bars if bar.token == token), None)
-        if bar is None or self._bad(0.1, "quote", token, side, tick.at_ns):
+        if bar is None or self._bad(0.15, "quote", token, side, tick.at_ns):
             return Unanswered("no price")
         swap = {"token": token, "amount_in": amount_in, "side": side}
         return Quote(Units(_exchanged(swap, bar.close)[2]), 0, tick.at_ns)
@@ -166,7 +166,9 @@ class SimVenue:
         if self._bad(0.15, "silent", tx_id, at_ns):
             return Unanswered("no answer")
         sent, head = self.chain.sent.get(tx_id), min(self.chain.head_ns, at_ns)
-        if self._bad(0.1, "behind", tx_id, at_ns):  # A node that is behind: it knows less, and says how far it is.
+        if self._bad(
+            0.1, "behind", tx_id, at_ns
+        ):  # A node that is behind: it knows less, and says how far it is.
             return Missing(tx_id, min(head, sent.valid_until_ns - 1) if sent else head - 20 * MINUTE_NS)
         if sent is None or (sent.ended == "expired" and head > sent.valid_until_ns):
             return Missing(tx_id, head)
