@@ -66,6 +66,7 @@ class Portfolio(Member):
         for live in self.replica.books.live.values():
             if not live.attempts:
                 self._execute(live.order)
+        self._go_on()
 
     def news(self, message: Committed) -> None:  # noqa: ARG002
         self._go_on()

@@ -20,13 +20,13 @@ import actors.market
 import actors.supervisor
 import actors.wal
 from actors.base import Actor
-from actors.executor import Executor
+from actors.executor import BALANCES, Executor
 from actors.market import Market
 from actors.messages import Append, Close, Execute, Id, Propose, Refusal, Role, RunState, Start
 from actors.portfolio import Portfolio
 from actors.positions import Positions
 from actors.strategist import Strategist
-from actors.supervisor import Supervisor
+from actors.supervisor import Revive, Supervisor
 from actors.wal import Wal
 from storage import logs, resolution
 from storage.audit import audited
@@ -169,6 +169,8 @@ class World:
                 break
             if self.supervisor.state is RunState.FAILED:
                 self.again()
+            if not scheduler.queues:
+                self.check_idle()
             demand(scheduler.step(), "liveness: nobody has anything left to do")
             if len(broadcasts) > self.told_out:
                 self.look_out()
@@ -180,6 +182,18 @@ class World:
         self.quiet = scheduler.steps - self.last_mishap
         while whole and len(scheduler.seats) > 1 and scheduler.step():
             pass
+
+    def check_idle(self) -> None:
+        """Nobody has anything to do, and no successor is on its way: then every question has its answer.
+
+        Questions are repeated, but that is for what nobody expects.  The first balances are told to a
+        portfolio that may not listen yet.
+        """
+        if any(isinstance(message.payload, Revive) for _, _, _, message in self.scheduler.timers):
+            return
+        for path, seat in self.scheduler.seats.items():
+            asked = getattr(seat.actor, "_unanswered", {}).keys() - {BALANCES}
+            demand(not asked, f"liveness: {path} waits for {sorted(asked)}, and nobody is at it")
 
     def again(self) -> None:
         """Who dies ten times in a minute is given up, and the operator starts anew."""
