@@ -233,10 +233,8 @@ class Executor(Member):
         for id, live in list(self.replica.books.live.items()):
             if live.attempts:
                 self._resolve(live, new.at_ns)
-            elif id not in self.waiting:
-                self.unsigned.append(
-                    (id, new)
-                )  # Unquoted, or a predecessor's, which nobody tells us of again.
+            else:  # Unquoted; or a predecessor's, of which nobody tells us again, or not yet.
+                self.unsigned.append((id, new))
         self._sign_next()
         self._settled()
 

@@ -124,7 +124,8 @@ MUTANTS = (
             (
                 "actors/wal.py",
                 "        self.subscribers[role] = sender\n",
-                "        self.subscribers[role] = sender\n        after = max(after, self.log.head.lsn - 1)\n",
+                "        self.subscribers[role] = sender\n"
+                "        after = max(after, self.log.head.lsn - 1)\n",
             ),
         ),
     ),
@@ -174,8 +175,8 @@ MUTANTS = (
     Mutant(
         "an order that a dead executor had taken is forgotten",
         "actors/executor.py",
-        "            elif id not in self.waiting:",
-        "            elif id in self.unquoted:",
+        "            else:  # Unquoted; or a",
+        "            elif id in self.unquoted:  # Or a",
     ),
     Mutant(
         "a dead actor has no successor",

@@ -114,9 +114,9 @@ class Scheduler:
             watcher(sender, message)
         queue = self._queue((sender, target))
         queue.append(message)
-        if self.repeat_share and isinstance(message, self.repeated):
-            if self.random.random() < self.repeat_share:
-                queue.append(message)
+        share = self.repeat_share
+        if share and isinstance(message, self.repeated) and self.random.random() < share:
+            queue.append(message)
 
     def _queue(self, pair: Pair) -> deque[Any]:
         queue = self.queues.get(pair)
