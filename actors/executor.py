@@ -111,15 +111,14 @@ class Executor(Member):
             return
         self.answered(BALANCES)
         self.follows = True
-        found = recover(self.replica.books, max(self.venue.head_ns(), self.replica.books.last_order_ns))
+        now_ns = max(self.venue.head_ns(), self.replica.books.last_order_ns)
+        found = recover(self.replica.books, now_ns)
         self.recovered = found.report()
         logger.info("recovery: {}", self.recovered)
         for id in found.resume:
             self._send(self.replica.books.live[id])
         for id in found.roll_back:
-            self._settle(
-                rollback(self.replica.books.live[id], "too late to sign after a restart"), self._now()
-            )
+            self._settle(rollback(self.replica.books.live[id], "too late to sign after a restart"), now_ns)
         self.send_to(MARKET, Follow(self.role, None))
 
     def _opened_venue(self) -> PaperVenue | None:
@@ -278,9 +277,6 @@ class Executor(Member):
     def on_exit(self) -> None:
         if self.role and self.venue is not None:
             self.venue.close()
-
-    def _now(self) -> int:
-        return self.recent[-1].at_ns if self.recent else self.replica.books.last_order_ns
 
     def facts(self) -> dict[str, Any]:
         live = self.replica.books.live

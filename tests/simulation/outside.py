@@ -73,6 +73,7 @@ class Chain:
     """What really happened.  Lives as long as the schedule, whoever dies."""
 
     seed: int
+    silent: float = 0.15  # The share of ticks at which there is no quote.
     head_ns: int = T0
     sent: dict[str, Sent] = field(default_factory=dict)
     nonces: set[int] = field(default_factory=set)
@@ -140,7 +141,7 @@ class SimVenue:
 
     def quote(self, side, token, amount_in, tick) -> Quote | Unanswered:
         bar = next((bar for bar in tick.bars if bar.token == token), None)
-        if bar is None or self._bad(0.15, "quote", token, side, tick.at_ns):
+        if bar is None or self._bad(self.chain.silent, "quote", token, side, tick.at_ns):
             return Unanswered("no price")
         swap = {"token": token, "amount_in": amount_in, "side": side}
         return Quote(Units(_exchanged(swap, bar.close)[2]), 0, tick.at_ns)

@@ -22,7 +22,7 @@ import actors.wal
 from actors.base import Actor
 from actors.executor import BALANCES, Executor
 from actors.market import Market
-from actors.messages import Append, Close, Execute, Id, Propose, Refusal, Role, RunState, Start
+from actors.messages import Append, Close, Execute, Id, Propose, Refusal, Role, RolledBack, RunState, Start
 from actors.portfolio import Portfolio
 from actors.positions import Positions
 from actors.strategist import Strategist
@@ -69,7 +69,9 @@ class World:
         self.scheduler = Scheduler(seed)
         self.chance = random.Random(f"world {seed}")
         self.feed = _prices(self.outside)
-        self.chain = Chain(self.outside)
+        self.chain = Chain(
+            self.outside, random.Random(f"chain {self.outside}").choice([0.05, 0.15, 0.15, 0.7])
+        )
         self.naive = Naive(self.chain)
         self.disk = Disk(log_path(self.folder))
         self.rows: Counter[tuple[str, str]] = Counter()
@@ -99,9 +101,9 @@ class World:
         return int(self.scheduler.now * 1e9) + self.clock_ns
 
     # -- faults ---------------------------------------------------------------------------------------------
-    def perhaps_die(self, moment: str) -> None:
+    def perhaps_die(self, moment: str, times: int = 5) -> None:
         """Where it hurts: between a write and its answer, between a signature and its sending."""
-        if self.mishaps and self.chance.random() < self.share * 5:
+        if self.mishaps and self.chance.random() < self.share * times:
             self.mishap("death " + moment.partition(" ")[0], moment)
             raise Crash
 
@@ -193,9 +195,12 @@ class World:
         """
         if any(isinstance(message.payload, Revive) for _, _, _, message in self.scheduler.timers):
             return
-        for path, seat in self.scheduler.seats.items():
-            asked = [key for key in getattr(seat.actor, "_unanswered", ()) if not key.startswith(REPEATED)]
-            demand(not asked, f"liveness: {path} waits for {asked}, and nobody is at it")
+        waiting = {
+            path: list(getattr(s.actor, "_unanswered", ())) for path, s in self.scheduler.seats.items()
+        }
+        asked = {path: keys for path, keys in waiting.items() if keys}
+        if not any(key.startswith(REPEATED) for keys in asked.values() for key in keys):
+            demand(not asked, f"liveness: {asked}: unanswered, and nobody is at it")
 
     def again(self) -> None:
         """Who dies ten times in a minute is given up, and the operator starts anew."""
@@ -277,7 +282,8 @@ def _append(world: World):
     real = Log.append
 
     def append(self: Log, append: Append) -> int | Refusal:
-        world.perhaps_die(f"before {append.id} is written")
+        rare = isinstance(append.records[0].body, RolledBack)
+        world.perhaps_die(f"before {append.id} is written", times=20 if rare else 5)
         before = self.head.lsn
         lsn = real(self, append)
         if self.head.lsn > before:
