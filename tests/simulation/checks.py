@@ -180,7 +180,10 @@ class Naive:
             known = self.orders.get(said.id)
             demand(known == said.order, f"write-ahead: {said.id} is approved, and its T1 is not written")
         before = self.answers.setdefault(said.id, said)
-        demand(before == said, f"one id, one answer: {said.id} was {before}, and is {said}")
+        same = before == said or (
+            isinstance(before, Refused) and isinstance(said, Refused)
+        )  # For any reason.
+        demand(same, f"one id, one answer: {said.id} was {before}, and is {said}")
 
     def _asked(self, _sender: str, said: Execute) -> None:
         known = self.orders.get(said.order.id)

@@ -262,6 +262,13 @@ MUTANTS = (
         "    if news.through <= replica.lsn:\n        return replica\n"
         "    unknown = news.records[replica.lsn - news.after :]\n",
         "    unknown = news.records\n",
+        also=(
+            (
+                "actors/wal.py",
+                "        self.subscribers[role] = sender\n",
+                "        self.subscribers[role] = sender\n        after = max(after - 1, 0)\n",
+            ),
+        ),
     ),
 )
 

@@ -69,9 +69,7 @@ class World:
         self.scheduler = Scheduler(seed)
         self.chance = random.Random(f"world {seed}")
         self.feed = _prices(self.outside)
-        self.chain = Chain(
-            self.outside, random.Random(f"chain {self.outside}").choice([0.05, 0.15, 0.15, 0.7])
-        )
+        self.chain = Chain(self.outside)
         self.naive = Naive(self.chain)
         self.disk = Disk(log_path(self.folder))
         self.rows: Counter[tuple[str, str]] = Counter()
