@@ -60,6 +60,7 @@ class Executor(Member):
         self.recent: deque[Tick] = deque(maxlen=REMEMBERED_TICKS)
         self.waiting: dict[Id, Execute] = {}  # Not yet signed.
         self.unquoted: set[Id] = set()  # Taken at a tick that had no price.
+        self.unsigned: deque[tuple[Id, Tick]] = deque()  # To be signed at the tick that is handled.
         self.signing: dict[Id, Signed] = {}  # On its way to the log, by the id of the append.
         self.booking: dict[Id, Id] = {}  # Append -> order.
         self.stash: Ticks | None = None
@@ -122,17 +123,16 @@ class Executor(Member):
     def _recover(self) -> None:
         """What may have been signed and never sent is sent now; all else has time until the next tick."""
         assert self.venue is not None
-        found = recover(self.replica.books, max(self.venue.head_ns(), self.replica.books.last_order_ns))
+        now_ns = max(self.venue.head_ns(), self.replica.books.last_order_ns)
+        found = recover(self.replica.books, now_ns)
         self.recovered = found.report()
         logger.info("recovery: {}", self.recovered)
         for case in under_way(self.replica.books):
-            row, _ = self._judged(case, self._now())
+            row, _ = self._judged(case, now_ns)
             if row.action is Action.RESEND:
                 self._send(case.live)
         for id in found.roll_back:
-            self._settle(
-                rollback(self.replica.books.live[id], "too late to sign after a restart"), self._now()
-            )
+            self._settle(rollback(self.replica.books.live[id], "too late to sign after a restart"), now_ns)
 
     def _opened_venue(self) -> PaperVenue | None:
         """None while there is no market, and where the venue of these books is gone: then the run ends."""
@@ -231,6 +231,7 @@ class Executor(Member):
         if signed := self.signing.pop(append_id, None):
             self._send(self.replica.books.live[signed.order])
             self._taken(signed.order)
+            self._sign_next()
             self._settled()
         elif order := self.booking.pop(append_id, None):
             self._taken(order)
@@ -267,7 +268,9 @@ class Executor(Member):
             if not self.recent or tick.at_ns > self.recent[-1].at_ns:
                 self.recent.append(tick)
         last = message.ticks[-1].at_ns
-        new = next((tick for tick in message.ticks if tick.at_ns >= message.act_from_ns), None)
+        # What is read again is older than what it led to: nothing is signed or booked at such a tick.
+        act_from_ns = max(message.act_from_ns, self.replica.books.last_order_ns)
+        new = next((tick for tick in message.ticks if tick.at_ns >= act_from_ns), None)
         books = self.replica.books
         if new is None or not (books.live or books.booked):
             self.send_to(MARKET, Handled(self.role, last, lsn=self.replica.lsn))
@@ -276,11 +279,19 @@ class Executor(Member):
         self.venue.advance(new)
         for case in under_way(books):
             self._resolve(case, new)
-        for id, live in list(books.live.items()):
-            if not live.attempts and id not in self.waiting and not self.signing:
-                self.unquoted.discard(id)  # Or it was a predecessor's, which nobody tells us of again.
-                self._resolve(case_of(self.replica.books, live), new)
+        # Unquoted; or a predecessor's, of which nobody tells us again, or not yet.
+        self.unsigned.extend((id, new) for id, live in books.live.items() if not live.attempts)
+        self._sign_next()
         self._settled()
+
+    def _sign_next(self) -> None:
+        """All of them at this tick, one after the other: the next nonce is known when the last is booked."""
+        while self.unsigned and not self.signing:
+            id, tick = self.unsigned.popleft()
+            live = self.replica.books.live.get(id)
+            if live is not None and not live.attempts:
+                self.unquoted.discard(id)
+                self._resolve(case_of(self.replica.books, live), tick)
 
     def _judged(self, case: Case, at_ns: int) -> tuple[Row, Seen]:
         assert self.venue is not None
@@ -359,9 +370,6 @@ class Executor(Member):
     def on_exit(self) -> None:
         if self.role and self.venue is not None:
             self.venue.close()
-
-    def _now(self) -> int:
-        return self.recent[-1].at_ns if self.recent else self.replica.books.last_order_ns
 
     def facts(self) -> dict[str, Any]:
         live = self.replica.books.live

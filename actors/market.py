@@ -264,7 +264,9 @@ class Market(Member):
         ticks = self.feed.read(self.round.done_ns, 1 if busy else BATCH)
         if not ticks and busy and self.feed.ended(self.round.done_ns):
             # The recording is over; the venue's clock goes on until every order has its outcome.
-            return (Tick(self.round.done_ns + self.feed.bar_ns, ()),)
+            # By whole bars, so that a successor, which begins just before the last order, meets the same.
+            bars = self.round.done_ns // self.feed.bar_ns + 1
+            return (Tick(bars * self.feed.bar_ns, ()),)
         limit = self._limit_ns(ticks)
         return tuple(tick for tick in ticks if tick.at_ns <= limit)
 

@@ -69,6 +69,7 @@ class Portfolio(Member):
         for live in self.replica.books.live.values():
             if not live.attempts:
                 self._execute(live.order)
+        self._go_on()
 
     def news(self, message: Committed) -> None:  # noqa: ARG002
         self._go_on()
@@ -163,6 +164,11 @@ class Portfolio(Member):
 
     def _decide(self, id: Id) -> None:
         wished = self.wished[id]
+        if order := self.replica.books.order(
+            id
+        ):  # A predecessor's decision, which our books did not hold yet.
+            self._answer(wished, Approved(id, order))
+            return
         verdict = self._verdict(wished.wish)
         if isinstance(verdict, Order):
             self.deciding = (verdict, wished)

@@ -157,7 +157,7 @@ class Positions(Wisher):
                     self.wish(wish)
                 through = tick.at_ns
                 break
-        self.seen_ns = max(self.seen_ns, through)
+        self.seen_ns = through  # Ticks that were read ahead are read again, if something happens.
         self.since_save += len(message.ticks)
         every = SAVE_LIVE_EVERY if self.run.feed == "live" and self.watches else SAVE_EVERY
         if self.since_save >= every and not self.wishes:

@@ -52,7 +52,7 @@ class Strategist(Wisher):
         self.trader = Trader(self.settings.momentum)
         self.before = self.trader.saved()  # Where to go back to.
         self.batch: tuple[Tick, ...] = ()  # What was read since.
-        self.told: list[tuple[Asset, bool]] = []
+        self.told: list[tuple[Asset, int]] = []  # Not held after all, since this moment.
         self.stash: Ticks | None = None
         self.saving: Id | None = None
         self.saved_ns = 0
@@ -74,10 +74,10 @@ class Strategist(Wisher):
         for record in message.records:
             body = record.body
             if isinstance(body, PositionClosed | Dead | Reverted | RolledBack | Finalized):
-                self._hear_end(body)
+                self._hear_end(body, record.at_ns)
         self._go_on()
 
-    def _hear_end(self, body: PositionClosed | Dead | Reverted | RolledBack | Finalized) -> None:
+    def _hear_end(self, body: PositionClosed | Dead | Reverted | RolledBack | Finalized, at_ns: int) -> None:
         """The token is not held: its buy came to nothing, or its sale is final."""
         ended = self.replica.books.ended.get(body.order)
         if ended is None or ended.order.strategy != self.role.removeprefix(STRATEGIST):
@@ -85,7 +85,7 @@ class Strategist(Wisher):
         sold = isinstance(body, PositionClosed | Finalized) and ended.order.closes
         failed = not isinstance(body, PositionClosed | Finalized) and ended.order.side is Side.BUY
         if sold or failed:
-            self.told.append((ended.order.token, False))
+            self.told.append((ended.order.token, at_ns))
 
     def hear(
         self,
@@ -121,7 +121,7 @@ class Strategist(Wisher):
     def _decided(self, answer: Approved | Refused | AlreadyClosing) -> None:
         wish = self.heard(answer)
         if isinstance(wish, Propose) and isinstance(answer, Refused):
-            self.told.append((wish.token, False))
+            self.told.append((wish.token, wish.at_ns))
         self._go_on()
 
     # -- ticks ------------------------------------------------------------------------------------------
@@ -131,10 +131,10 @@ class Strategist(Wisher):
         first = self.stash.ticks[0].at_ns
         self._learn_decided(first)
         self._go_back(first - 1)
-        if self.told:
-            for token, held in self.told:
-                self.trader.held(token, held)
-            self.told = []
+        if news := [each for each in self.told if each[1] < first]:  # What happens at a tick comes after it.
+            for token, _ in news:
+                self.trader.held(token, False)
+            self.told = [each for each in self.told if each not in news]
             self.before = self.trader.saved()
             self._save()
             return
@@ -148,7 +148,7 @@ class Strategist(Wisher):
         """What was decided and we have not heard of: the books say it."""
         for wish in self.passed(first_ns):
             if self._refused(wish):
-                self.told.append((wish.token, False))
+                self.told.append((wish.token, wish.at_ns))
 
     def _refused(self, wish: Wish) -> bool:
         """A wish of the past to buy that never became an order."""

@@ -147,6 +147,9 @@ class Supervisor(Actor):
         self.tell(self.actors[role], Begin(role, self.start.settings, self.start.run))
 
     def _tell_everybody(self) -> None:
+        """Once all are here: the market waits for everybody that a directory names, and for nobody else."""
+        if self.actors.keys() < CAST.keys():
+            return
         self.epoch += 1
         directory = Directory(self.epoch, {**self.actors, self.me: self.address})
         for address in self.actors.values():

@@ -1,13 +1,27 @@
 """The promises, checked by a second, naive set of books that knows the chain and shares no code with ours."""
 
+import itertools
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
 from actors.messages import (
+    AlreadyClosing,
+    Append,
+    Approved,
+    Committed,
     Dead,
     Deposited,
+    Durable,
+    Execute,
+    Executing,
     Landed,
+    Operation,
     OrderOpened,
     PositionClosed,
     PositionOpened,
     PositionReduced,
+    Refused,
     Reserved,
     Returned,
     Reverted,
@@ -42,14 +56,26 @@ class Naive:
         self.settled: set[str] = set()
         self.halted = False
         self.records = 0
-        self.kinds: dict[str, int] = {}
+        self.appends: dict[str, tuple[int, tuple]] = {}
+        self.answers: dict[str, Any] = {}
+        self.trades: list[tuple] = []  # How each order ended, in this order.
+        self.status: dict[str, str] = {}
+        self.kinds: Counter[str] = Counter()
+        self.transitions: Counter[tuple[str | None, str]] = Counter()
+        self.repeated = 0  # Questions about orders that have ended, answered as ever.
 
-    def write(self, records: tuple) -> None:
-        for record in records:
+    def write(self, append: Append) -> None:
+        for record in append.records:
             self.records += 1
             kind = type(record.body).__name__
-            self.kinds[kind] = self.kinds.get(kind, 0) + 1
+            self.kinds[kind] += 1
+            if record.operation is Operation.TRADE_EXECUTE:
+                id = record.operation_id
+                self.transitions[self.status.get(id), kind] += 1
+                self.status[id] = record.status
             self.take(record.body)
+        demand(append.id not in self.appends, f"exactly-once: {append.id} is written twice")
+        self.appends[append.id] = (self.records, append.records)
         demand(self.free() >= 0, f"no-overdraft: {self.free()} is free")
         demand(all(amount >= 0 for amount in self.held.values()), f"no-overdraft: holds {self.held}")
 
@@ -73,13 +99,13 @@ class Naive:
                 self.sign(body)
             case Landed() | Reverted():
                 self.settle(body)
-            case Dead(order, tx_id, _):
+            case Dead(order, tx_id):
                 demand(self.cannot_land(tx_id), f"no-guess: {order} is called dead and may still land")
-                self.end(order)
+                self.end(order, "dead")
             case RolledBack(order):
                 used = [tx for tx, signed in self.signed.items() if signed.order == order]
                 demand(not used, f"no-guess: {order} is rolled back, and bytes exist")
-                self.end(order)
+                self.end(order, "rolled back")
             case Returned() | StateSaved() | PositionOpened() | PositionReduced() | PositionClosed():
                 """They follow from the others."""
             case _:
@@ -114,10 +140,15 @@ class Naive:
             self.held[order.token] = self.held.get(order.token, 0) + change
         else:
             demand(not receipt.landed, f"no-guess: {body.tx_id} is booked as reverted and landed")
-        self.end(body.order)
+        self.end(body.order, "landed" if receipt.landed else "reverted", receipt.amount_out, receipt.fee)
 
-    def end(self, order: str) -> None:
-        demand(order in self.live, f"{order} ends twice")
+    def end(self, id: str, how: str, got: int = 0, fee: int = 0) -> None:
+        demand(id in self.live, f"exactly-once: {id} ends twice")
+        order = self.orders[id]
+        self.trades.append((id, order.side.value, order.token, order.amount_in, how, got, fee))
+        self._forget(id)
+
+    def _forget(self, order: str) -> None:
         del self.live[order]
         self.set_aside.pop(order, None)
 
@@ -127,9 +158,53 @@ class Naive:
             return self.chain.head_ns >= self.signed[tx_id].valid_until_ns
         return sent.ended == "expired" or (not sent.ended and self.chain.head_ns >= sent.valid_until_ns)
 
+    # -- what the actors say --------------------------------------------------------------------------------
+    def watched(self) -> dict[type, Callable[[str, Any], None]]:
+        """By message: what must be true at the moment at which it is sent."""
+        return {
+            Durable: self._acknowledged, Committed: self._published, Approved: self._answered,
+            Refused: self._answered, AlreadyClosing: self._answered, Execute: self._asked,
+            Executing: self._executing,
+        }  # fmt: skip
+
+    def _acknowledged(self, _sender: str, said: Durable) -> None:
+        lsn, _ = self.appends.get(said.id, (None, ()))
+        demand(lsn == said.lsn, f"write-ahead: {said.id} is durable at {said.lsn}, and the log says {lsn}")
+
+    def _published(self, _sender: str, said: Committed) -> None:
+        demand(said.through <= self.records, f"write-ahead: record {said.through} is told, and not written")
+
+    def _answered(self, sender: str, said: Approved | Refused | AlreadyClosing) -> None:
+        if not sender.startswith("portfolio"):
+            return
+        if isinstance(said, Approved):
+            known = self.orders.get(said.id)
+            demand(known == said.order, f"write-ahead: {said.id} is approved, and its T1 is not written")
+        before = self.answers.setdefault(said.id, said)
+        same = before == said or (
+            isinstance(before, Refused) and isinstance(said, Refused)
+        )  # For any reason.
+        demand(same, f"one id, one answer: {said.id} was {before}, and is {said}")
+
+    def _asked(self, _sender: str, said: Execute) -> None:
+        known = self.orders.get(said.order.id)
+        demand(known == said.order, f"write-ahead: {said.order.id} is to be executed, and T1 is not written")
+
+    def _executing(self, _sender: str, said: Executing) -> None:
+        demand(said.id in self.orders, f"{said.id} is taken, and nobody has opened it")
+        self.repeated += said.id not in self.live
+
     # -- at any moment, and at the end ----------------------------------------------------------------------
+    def reopened(self, lsn: int) -> None:
+        demand(lsn == self.records, f"acknowledged is kept: {self.records} written, {lsn} in the log")
+
     def broadcast(self, tx_id: str) -> None:
         demand(tx_id in self.signed, f"write-ahead: {tx_id} is out and not in the log")
+
+    def same_trades(self, undisturbed: list[tuple]) -> None:
+        pairs = itertools.zip_longest(self.trades, undisturbed)
+        for number, (ours, theirs) in enumerate(pairs, 1):
+            demand(ours == theirs, f"replay: trade {number} is {ours}; if nothing goes wrong, {theirs}")
 
     def at_the_end(self) -> None:
         demand(not self.live, f"liveness: {sorted(self.live)} never ended")

@@ -49,6 +49,7 @@ class EvmChain:
     thefts: int = 0
     reorgs: int = 0
     head_ns: int = T0
+    calm_ns: int = T0 + 40 * MINUTE_NS  # Then nothing goes wrong any more.
 
     # -- what anybody may know -------------------------------------------------------------------------------
     @property
@@ -94,6 +95,7 @@ class EvmChain:
         if tick.at_ns <= self.head_ns:
             return
         self.prices.update({bar.token: bar.open for bar in tick.bars})
+        self.faults = self.faults and tick.at_ns < self.calm_ns
         if self.faults:
             self._mishap()
         for share in (2, 1):

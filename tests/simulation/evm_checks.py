@@ -39,7 +39,7 @@ class EvmNaive(Naive):
                     not self.chain.can_land(self.signed[tx_id].nonce), f"{tx_id} is called final too early"
                 )
                 demand(self.chain.receipt(tx_id), f"no-guess: {tx_id} is called final and not on chain")
-                self.end(order)
+                self.end(order, "landed")
             case Reversed(order, tx_id):
                 self.undo(self.fills.pop(order), tx_id)
             case Dead(order, tx_id, _):
@@ -47,7 +47,7 @@ class EvmNaive(Naive):
                 landed = [each for each in self.attempts(order) if self.chain.receipt(each)]
                 demand(not self.chain.can_land(nonce), f"no-guess: {order} is called dead and may still land")
                 demand(not landed, f"no-guess: {order} is called dead and {landed} is on chain")
-                self.end(order)
+                self.end(order, "dead")
             case Halted() | Lifted() | PositionReversed():
                 self.halted = self.halted or isinstance(body, Halted)
             case _:
@@ -66,7 +66,7 @@ class EvmNaive(Naive):
         demand(receipt.landed and booked == real, f"settle-from-chain: {booked} booked, {real} real")
         self.move(body, 1)
         if body.final:
-            self.end(body.order)
+            self.end(body.order, "landed")
         else:
             self.fills[body.order] = body
 
@@ -75,7 +75,7 @@ class EvmNaive(Naive):
         demand(not receipt.landed, f"no-guess: {body.tx_id} is booked as reverted and landed")
         demand(not self.chain.can_land(self.signed[body.tx_id].nonce), f"{body.tx_id} is booked too early")
         self.cash -= body.fee
-        self.end(body.order)
+        self.end(body.order, "reverted")
 
     def real(self, tx_id: str, fee: int):
         """What was booked was once on chain, with this very fee."""

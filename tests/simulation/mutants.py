@@ -23,6 +23,7 @@ class Mutant(NamedTuple):
     file: str
     text: str
     instead: str
+    also: tuple[tuple[str, str, str], ...] = ()  # Where a second line of defence has to go, too.
     harness: tuple[str, ...] = SIMULATION
 
 
@@ -114,11 +115,19 @@ MUTANTS = (
         "            if known := self.known(append):\n                return known\n",
         "",
     ),
-    Mutant(
+    Mutant(  # In order and without loss there is no gap: so one is made, too.
         "a gap in the news is not noticed",
-        "actors/member.py",
-        "        if not fits(self.replica, message):\n            self._subscribe()\n            return\n",
-        "",
+        "storage/replica.py",
+        "return news.after <= replica.lsn",
+        "return True",
+        also=(
+            (
+                "actors/wal.py",
+                "        self.subscribers[role] = sender\n",
+                "        self.subscribers[role] = sender\n"
+                "        after = max(after, self.log.head.lsn - 1)\n",
+            ),
+        ),
     ),
     Mutant(
         "subscribers that come back miss what they missed",
@@ -166,8 +175,8 @@ MUTANTS = (
     Mutant(
         "an order that a dead executor had taken is forgotten",
         "actors/executor.py",
-        "            elif id not in self.waiting and not self.signing:",
-        "            elif id in self.unquoted and not self.signing:",
+        "            else:  # Unquoted; or a",
+        "            elif id in self.unquoted:  # Or a",
     ),
     Mutant(
         "a dead actor has no successor",
@@ -248,11 +257,18 @@ MUTANTS = (
         "if number > lsn + 1)",
     ),
     Mutant(
-        "an outcome applied twice",
-        "actors/wal.py",
-        "            self.books = after\n",
-        "            self.books = self._booked(append)\n"
-        "            self._publish(Committed(before, lsn, append.records))\n",
+        "news that are known are applied again",
+        "storage/replica.py",
+        "    if news.through <= replica.lsn:\n        return replica\n"
+        "    unknown = news.records[replica.lsn - news.after :]\n",
+        "    unknown = news.records\n",
+        also=(
+            (
+                "actors/wal.py",
+                "        self.subscribers[role] = sender\n",
+                "        self.subscribers[role] = sender\n        after = max(after - 1, 0)\n",
+            ),
+        ),
     ),
 )
 
@@ -293,13 +309,12 @@ def planted(mutant: Mutant, folder: Path) -> Path:
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, folder / name)
-    path = folder / mutant.file
-    text = path.read_text()
-    if text.count(mutant.text) != 1:
-        raise SystemExit(
-            f"{mutant.name}: its text is {text.count(mutant.text)} times in {mutant.file}, not once"
-        )
-    path.write_text(text.replace(mutant.text, mutant.instead))
+    for file, text, instead in ((mutant.file, mutant.text, mutant.instead), *mutant.also):
+        path = folder / file
+        before = path.read_text()
+        if before.count(text) != 1:
+            raise SystemExit(f"{mutant.name}: its text is {before.count(text)} times in {file}, not once")
+        path.write_text(before.replace(text, instead))
     return folder
 
 

@@ -1,11 +1,15 @@
 """The world outside, as a schedule draws it: prices, and a venue that answers late, wrongly or not at all.
 
-The venue keeps a book of its own of what really happened.  It shares no code with the paper venue.
+The venue keeps a book of its own of what really happened.  It shares no code with the paper venue.  Whether
+it is silent, or behind, depends on what is asked and at which tick, and never on how often: so a schedule in
+which everybody dies meets the same world as one in which nobody does.
 """
 
 import json
 import random
+from bisect import bisect_right
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 from actors.messages import PRICE_SCALE, Asset, Bar, Instrument, Side, Tick, Units
 from chains.resolution import seen
@@ -39,15 +43,17 @@ class Prices:
                     reserves = (level[name] * 10**9, 10**12)
                     made.append(Bar(name, price, price, price, price, 1, *reserves))
             self.ticks.append(Tick(T0 + (number + 1) * MINUTE_NS, tuple(made)))
+        self.moments = [tick.at_ns for tick in self.ticks]
 
     def read(self, after_ns: int | None, count: int) -> tuple[Tick, ...]:
-        return tuple([tick for tick in self.ticks if tick.at_ns > (after_ns or 0)][:count])
+        first = bisect_right(self.moments, after_ns or 0)
+        return tuple(self.ticks[first : first + count])
 
     def ended(self, after_ns: int) -> bool:
         return after_ns >= self.ticks[-1].at_ns
 
     def position(self, at_ns: int) -> int:
-        return sum(tick.at_ns <= at_ns for tick in self.ticks)
+        return bisect_right(self.moments, at_ns)
 
 
 @dataclass
@@ -68,8 +74,7 @@ class Chain:
     """What really happened.  Lives as long as the schedule, whoever dies."""
 
     seed: int
-    chance: random.Random
-    faults: bool = True
+    silent: float = 0.15  # The share of ticks at which there is no quote.
     head_ns: int = T0
     sent: dict[str, Sent] = field(default_factory=dict)
     nonces: set[int] = field(default_factory=set)
@@ -137,7 +142,7 @@ class SimVenue:
 
     def quote(self, side, token, amount_in, tick) -> Quote | Unanswered:
         bar = next((bar for bar in tick.bars if bar.token == token), None)
-        if bar is None or self._silent(0.1):
+        if bar is None or self._bad(self.chain.silent, "quote", token, side, tick.at_ns):
             return Unanswered("no price")
         swap = {"token": token, "amount_in": amount_in, "side": side}
         return Quote(Units(exchanged(swap, bar.close)[2]), 0, tick.at_ns)
@@ -153,21 +158,23 @@ class SimVenue:
 
     def broadcast(self, raw, at_ns) -> Taken | Unanswered:
         self.hook("before the broadcast")
-        lost = self._silent(0.1)  # The bytes never arrived, and nobody says so.
+        lost = self._bad(0.1, "lost", raw, at_ns)  # The bytes never arrived, and nobody says so.
         if not lost:
             self.chain.receive(raw, f"tx {raw}", at_ns)
         self.hook("after the broadcast")
-        return Unanswered("timed out") if lost or self._silent(0.2) else Taken(f"tx {raw}")
+        return Unanswered("timed out") if lost or self._bad(0.2, "unsaid", raw, at_ns) else Taken(f"tx {raw}")
 
-    def status(self, tx_id, _at_ns) -> Receipt | Waiting | Missing | Unanswered:
-        if self._silent(0.15):
+    def status(self, tx_id, at_ns) -> Receipt | Waiting | Missing | Unanswered:
+        if self._bad(0.15, "silent", tx_id, at_ns):
             return Unanswered("no answer")
-        sent, head = self.chain.sent.get(tx_id), self.chain.head_ns
-        if self._silent(0.1):  # A node that is behind: it knows less, and says how far it is.
+        sent, head = self.chain.sent.get(tx_id), min(self.chain.head_ns, at_ns)
+        if self._bad(
+            0.1, "behind", tx_id, at_ns
+        ):  # A node that is behind: it knows less, and says how far it is.
             return Missing(tx_id, min(head, sent.valid_until_ns - 1) if sent else head - 20 * MINUTE_NS)
-        if sent is None or sent.ended == "expired":
+        if sent is None or (sent.ended == "expired" and head > sent.valid_until_ns):
             return Missing(tx_id, head)
-        return sent.receipt or Waiting(tx_id)
+        return sent.receipt if sent.receipt and sent.receipt.at_ns <= head else Waiting(tx_id)
 
     def look(self, case, wallet, at_ns) -> Seen:
         attempts = case.live.attempts
@@ -189,5 +196,6 @@ class SimVenue:
     def close(self) -> None:
         """It is not ours: it lives on."""
 
-    def _silent(self, share: float) -> bool:
-        return self.chain.faults and self.chain.chance.random() < share
+    def _bad(self, share: float, *names: object) -> bool:
+        text = f"{self.chain.seed}/{names}".encode()
+        return int.from_bytes(blake2b(text, digest_size=4).digest(), "big") < share * 2**32

@@ -16,16 +16,16 @@ from typing import Any
 from thespian.actors import (
     ActorAddress,
     ActorExitRequest,
-    ActorSystemMessage,
     ChildActorExited,
     WakeupMessage,
 )
 
 from actors.base import Actor
-from actors.messages import Begin, Ping, Pong, Start
+from actors.messages import Append, Begin, Committed, Directory, Ping, Pong, Start
 
 EXTERNAL = "outside"
-QUIET = (Ping, Pong, WakeupMessage, Begin, Start)  # Left out of a trace.
+QUIET = (Ping, Pong, WakeupMessage, Begin, Start, Directory)  # Left out of a trace.
+PATIENCE = 0.02  # How often the messages of a slow pair, or a timer, come before what is ready.
 Pair = tuple[str, str]
 
 
@@ -33,27 +33,20 @@ class Crash(BaseException):
     """The process is gone, at this very instant.  Not an Exception: no handler of ours may catch it."""
 
 
-class Stuck(AssertionError):
-    """More steps than any schedule needs."""
-
-
 @dataclass
 class Seat:
     """What Thespian calls an actor's reference: all that an actor can reach of the world."""
 
     scheduler: "Scheduler"
-    address: ActorAddress
+    path: str
     parent: str
+    address: ActorAddress
     globalName: str | None = None  # noqa: N815  Thespian's name for it.
     actor: Actor | None = None
     children: list[str] = field(default_factory=list)
 
-    @property
-    def path(self) -> str:
-        return str(self.address.actorAddressString)
-
     def actor_send(self, target: ActorAddress, message: Any) -> None:
-        self.scheduler.send(self.path, str(target.actorAddressString), message)
+        self.scheduler.send(self.path, target.addressDetails, message)
 
     def createActor(self, kind, _requirements=None, name=None, _source=None) -> ActorAddress:  # noqa: N802
         return self.scheduler.create(kind, self.path, name)
@@ -62,21 +55,40 @@ class Seat:
         self.scheduler.timer(period.total_seconds(), self.path, WakeupMessage(period, payload))
 
 
+class Ready:
+    """Pairs that have something to say: one is picked by chance, added and removed, all at once."""
+
+    def __init__(self) -> None:
+        self.pairs: list[Pair] = []
+        self.places: dict[Pair, int] = {}
+
+    def add(self, pair: Pair) -> None:
+        self.places[pair] = len(self.pairs)
+        self.pairs.append(pair)
+
+    def remove(self, pair: Pair) -> None:
+        place, last = self.places.pop(pair), self.pairs.pop()
+        if last != pair:
+            self.pairs[place], self.places[last] = last, place
+
+
 class Scheduler:
-    """`faults` can be turned off; what has been decided so far stays decided."""
+    """The world decides what goes wrong; here is what that means for messages and timers."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.now = 1_700_000_000.0
         self.seats: dict[str, Seat] = {}
         self.queues: dict[Pair, deque[Any]] = {}
+        self.ready, self.late = Ready(), Ready()
+        self.slow: set[Pair] = set()  # Kinds of actors whose messages to one another take long.
         self.timers: list[tuple[float, int, str, Any]] = []
-        self.outside: list[Any] = []
-        self.steps = self.numbers = 0
-        self.deaths = 0
+        self.addresses: dict[str, ActorAddress] = {}
+        self.steps = self.numbers = self.deaths = 0
         self.killed: Callable[[Actor], None] = lambda _: None
+        self.watched: dict[type, Callable[[str, Any], None]] = {}  # Told of a message as it is sent.
         self.trace: list[str] | None = None
-        self.current = ""
+        self.early_share = 0.0
         self.repeat_share = 0.0
         self.repeated: tuple[type, ...] = ()
 
@@ -84,7 +96,7 @@ class Scheduler:
     def create(self, kind: type[Actor], parent: str = EXTERNAL, name: str | None = None) -> ActorAddress:
         self.numbers += 1
         path = f"{kind.__name__.lower()}.{self.numbers}"
-        seat = Seat(self, ActorAddress(path), parent, name)
+        seat = Seat(self, path, parent, self.address_of(path), name)
         seat.actor = kind()
         seat.actor._myRef = seat
         self.seats[path] = seat
@@ -92,11 +104,29 @@ class Scheduler:
             self.seats[parent].children.append(path)
         return seat.address
 
+    def address_of(self, path: str) -> ActorAddress:
+        if path not in self.addresses:
+            self.addresses[path] = ActorAddress(path)
+        return self.addresses[path]
+
     def send(self, sender: str, target: str, message: Any) -> None:
-        queue = self.queues.setdefault((sender, target), deque())
+        if watcher := self.watched.get(message.__class__):
+            watcher(sender, message)
+        queue = self._queue((sender, target))
         queue.append(message)
-        if isinstance(message, self.repeated) and self.random.random() < self.repeat_share:
+        share = self.repeat_share
+        if share and isinstance(message, self.repeated) and self.random.random() < share:
             queue.append(message)
+
+    def _queue(self, pair: Pair) -> deque[Any]:
+        queue = self.queues.get(pair)
+        if queue is None:
+            queue = self.queues[pair] = deque()
+            self._lane(pair).add(pair)
+        return queue
+
+    def _lane(self, pair: Pair) -> Ready:
+        return self.late if self.slow and (_kind(pair[0]), _kind(pair[1])) in self.slow else self.ready
 
     def timer(self, seconds: float, target: str, message: Any) -> None:
         self.numbers += 1
@@ -107,38 +137,54 @@ class Scheduler:
         seat = self.seats.pop(path, None)
         if seat is None or seat.actor is None:
             return
-        for child in seat.children:
+        for child in list(seat.children):
             self.kill(child, last_words)
         for pair in [pair for pair in self.queues if path in pair]:
+            keep = len(self.queues[pair])
             if pair[1] == path:
-                del self.queues[pair]
+                keep = 0
             elif last_words:
-                keep = self.random.randint(0, len(self.queues[pair]))
-                self.queues[pair] = deque(list(self.queues[pair])[:keep])
-        self.timers = [timer for timer in self.timers if timer[2] != path]
-        heapq.heapify(self.timers)
+                keep = self.random.randint(0, keep)
+            self._cut(pair, keep)
         self.deaths += 1
         self.killed(seat.actor)
         if seat.parent in self.seats:
             self.seats[seat.parent].children.remove(path)
-            self.queues.setdefault((path, seat.parent), deque()).append(ChildActorExited(seat.address))
+            self._queue((path, seat.parent)).append(ChildActorExited(seat.address))
+
+    def _cut(self, pair: Pair, keep: int) -> None:
+        queue = self.queues[pair]
+        while len(queue) > keep:
+            queue.pop()
+        if not queue:
+            del self.queues[pair]
+            self._lane(pair).remove(pair)
+
+    def silence(self) -> None:
+        """Nobody is left who could hear anything."""
+        self.queues.clear()
+        self.timers.clear()
+        self.ready, self.late = Ready(), Ready()
 
     # -- time and chance ----------------------------------------------------------------------------------
     def step(self) -> bool:
         """Deliver one message or fire one timer; False if there is nothing left to do."""
         self.steps += 1
-        pairs = [pair for pair, queue in self.queues.items() if queue]
-        early = self.timers and (not pairs or self.random.random() < 0.02)
-        if early:
+        ready, chance = self.ready, self.random.random
+        if self.timers and (not self.queues or chance() < self.early_share):
             self.now, _, target, message = heapq.heappop(self.timers)
             self._deliver(target, target, message)
             return True
-        if not pairs:
+        if not self.queues:
             return False
-        pair = pairs[self.random.randrange(len(pairs))]
-        message = self.queues[pair].popleft()
-        if not self.queues[pair]:
+        if self.late.pairs and (not ready.pairs or chance() < PATIENCE):
+            ready = self.late
+        pair = ready.pairs[int(chance() * len(ready.pairs))]
+        queue = self.queues[pair]
+        message = queue.popleft()
+        if not queue:
             del self.queues[pair]
+            ready.remove(pair)
         self.now += 0.0002
         self._deliver(pair[0], pair[1], message)
         return True
@@ -146,20 +192,15 @@ class Scheduler:
     def _deliver(self, sender: str, target: str, message: Any) -> None:
         seat = self.seats.get(target)
         if seat is None or seat.actor is None:
-            if target == EXTERNAL:
-                self.outside.append(message)
             return
         if self.trace is not None and not isinstance(message, QUIET):
-            self.trace.append(f"{self.now:.4f} {sender} -> {target}: {_told(message)}")
-        self.current = target
+            self.trace.append(f"{self.now:.4f} {sender} -> {target}: {told(message)}")
         try:
-            seat.actor.receiveMessage(message, ActorAddress(sender))
+            seat.actor.receiveMessage(message, self.address_of(sender))
         except Crash:
             self.note(f"{target} is killed while it handles {type(message).__name__}")
             self.kill(target)
             return
-        finally:
-            self.current = ""
         if isinstance(message, ActorExitRequest):
             self.note(f"{target} has left")
             self.kill(target, last_words=False)
@@ -169,6 +210,23 @@ class Scheduler:
             self.trace.append(f"{self.now:.4f} ** {line}")
 
 
-def _told(message: Any) -> str:
-    text = type(message).__name__ if isinstance(message, ActorSystemMessage) else repr(message)
-    return text if len(text) <= 240 else f"{text[:240]}…"
+def _kind(path: str) -> str:
+    return path.partition(".")[0]
+
+
+def told(message: Any) -> str:
+    """A message in short: its fields, the long ones by their size."""
+    name = type(message).__name__
+    if isinstance(message, Committed | Append):
+        kinds = ", ".join(type(record.body).__name__ for record in message.records)
+        where = message.id if isinstance(message, Append) else f"{message.after}-{message.through}"
+        return f"{name} {where}: {kinds}"
+    fields = getattr(message, "__struct_fields__", ())
+    return f"{name} {', '.join(_short(each, getattr(message, each)) for each in fields)}".rstrip()
+
+
+def _short(name: str, value: Any) -> str:
+    if isinstance(value, tuple | dict) and len(value) > 1 and len(repr(value)) > 80:
+        return f"{name}: {len(value)} of them"
+    text = str(getattr(value, "id", value))
+    return f"{name}={text if len(text) <= 80 else text[:80] + '…'}"

@@ -1,43 +1,41 @@
-"""One schedule: the production actors over a log on a RAM disk, from first start to last stop."""
+"""One schedule: the production actors over a log in memory, from first start to last stop."""
 
+import atexit
 import contextlib
-import itertools
+import functools
 import os
 import random
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from unittest import mock
 
 from loguru import logger
 from msgspec import to_builtins
+from thespian.actors import PoisonMessage
 
-import actors.executor
-import actors.market
-import actors.supervisor
-import actors.wal
 from actors.base import Actor
-from actors.executor import Executor
+from actors.executor import BALANCES, Executor
 from actors.market import Market
-from actors.messages import Append, Close, Execute, Id, Propose, Refusal, Role, RunState, Start, Stop
+from actors.messages import Append, Close, Execute, Id, Propose, Role, RunState, Start, Stop
 from actors.portfolio import Portfolio
 from actors.positions import Positions
 from actors.strategist import Strategist
-from actors.supervisor import Supervisor
+from actors.supervisor import Revive, Supervisor
 from actors.wal import Wal
-from storage import logs
 from storage.audit import audited
 from storage.books import fold
 from storage.config import Exits, Limits, Momentum, Paper, Run, Settings
 from storage.layout import log_path, venue_path
 from storage.log import Log, records
-from tests.simulation.checks import Naive, demand
-from tests.simulation.evm import EvmChain, EvmVenue
-from tests.simulation.evm_checks import EvmNaive
-from tests.simulation.outside import MINUTE_NS, USDC, Chain, Prices, SimVenue
-from tests.simulation.scheduler import Crash, Scheduler, Stuck
+from storage.resolution import Table
+from tests.simulation.chains import chain_of, compared
+from tests.simulation.checks import demand
+from tests.simulation.disk import Disk
+from tests.simulation.outside import MINUTE_NS, USDC, Prices
+from tests.simulation.scheduler import Crash, Scheduler
+from tests.simulation.stage import replaced, replacements
 
 CAST = {
     Role("wal"): Wal, Role("portfolio"): Portfolio, Role("executor"): Executor, Role("positions"): Positions,
@@ -47,74 +45,91 @@ SETTINGS = Settings(
     paper=Paper(gas="0.02", capital="10000"),
     momentum=Momentum(timeframe_minutes=1, entry_bars=2, exit_bars=2, atr_bars=2, target_volatility=0),
     exits=Exits(stop_bps=300, take_profit_bps=300, trailing_bps=200),
-    limits=Limits(cooldown_minutes=0, loss_streak=1_000, daily_loss_bps=10_000, slippage_bps=9_000),
+    limits=Limits(
+        cooldown_minutes=0, loss_streak=1_000, daily_loss_bps=10_000, slippage_bps=9_000, deadline_seconds=60
+    ),
 )
+WORLDS_OF = 16  # So many schedules have the same prices and the same chain.
+REPEATED = (BALANCES, "execute ")
 MOST_STEPS = 60_000
-RAM = Path("/dev/shm")
-
-
-@dataclass
-class Figures:
-    """What a schedule has seen; added up over all of them."""
-
-    schedules: int = 0
-    steps: int = 0
-    deaths: int = 0
-    kinds: dict[str, int] = field(default_factory=dict)
-
-    def add(self, world: "World") -> None:
-        self.schedules += 1
-        self.steps += world.scheduler.steps
-        self.deaths += world.scheduler.deaths
-        for kind, count in world.naive.kinds.items():
-            self.kinds[kind] = self.kinds.get(kind, 0) + count
+QUICK = 2_000  # Steps from the last mishap to the end.
+ROOT = Path(tempfile.mkdtemp(prefix="holdfast-sim-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
+atexit.register(shutil.rmtree, ROOT, ignore_errors=True)
 
 
 class World:
-    def __init__(self, seed: int, folder: Path) -> None:
-        self.seed, self.folder = seed, folder
+    """What is the same for several schedules, and what goes wrong in this one."""
+
+    def __init__(self, seed: int, calm: bool = False) -> None:
+        self.seed, self.outside = seed, seed // WORLDS_OF
+        self.folder = ROOT
         self.scheduler = Scheduler(seed)
         self.chance = random.Random(f"world {seed}")
-        self.feed = Prices(seed, self.chance.choice([1, 1, 2, 3]), self.chance.choice([5, 6, 6, 8, 8, 25]))
-        self.chain, self.naive = made(seed)
+        self.feed = _prices(self.outside)
+        self.chain, self.venue, self.naive = chain_of(self.outside, seed)
+        self.cast = CAST
+        self.disk = Disk(log_path(self.folder))
+        self.rows: Counter[tuple[str, str]] = Counter()
+        self.faults: Counter[str] = Counter()
+        self.mishaps, self.share, self.last_mishap = 0, 0.0, 0
+        self.clock_ns = 0  # How far the wall clock was set.
+        self.scheduler.killed = self.buried
+        self.scheduler.watched = {**self.naive.watched(), PoisonMessage: self.poisoned}
+        self.poison = ""
+        self.told_out = 0
+        if not calm:
+            self.upset()
+
+    def upset(self) -> None:
         self.mishaps = self.chance.choice([0, 1, 2, 4, 8])
         self.share = self.chance.choice([0.002, 0.01, 0.05])
+        self.scheduler.early_share = self.chance.choice([0.001, 0.005, 0.02])
         self.scheduler.repeated = (Append, Execute, Propose, Close)
         self.scheduler.repeat_share = self.chance.choice([0.0, 0.05])
-        self.scheduler.killed = self.buried
-        self.told_out = 0
+        names = [kind.__name__.lower() for kind in (*CAST.values(), Supervisor)]
+        for _ in range(self.chance.choice([0, 0, 1, 2])):
+            slow = self.chance.choice(names)
+            self.scheduler.slow |= {(slow, each) for each in names if self.chance.random() < 0.5}
+            self.faults["slow actor"] += 1
 
     def now_ns(self) -> int:
-        return int(self.scheduler.now * 1e9)
+        return int(self.scheduler.now * 1e9) + self.clock_ns
 
     # -- faults ---------------------------------------------------------------------------------------------
-    def perhaps_die(self, moment: str) -> None:
+    def perhaps_die(self, moment: str, times: int = 5) -> None:
         """Where it hurts: between a write and its answer, between a signature and its sending."""
-        if self.mishaps and self.chance.random() < self.share * 5:
-            self.mishaps -= 1
-            self.scheduler.note(moment)
+        if self.mishaps and self.chance.random() < self.share * times:
+            self.mishap("death " + moment.partition(" ")[0], moment)
             raise Crash
 
-    def perhaps_kill(self) -> None:
-        if not self.mishaps or self.chance.random() > self.share / 5:
-            return
+    def mishap(self, kind: str, sentence: str) -> None:
         self.mishaps -= 1
-        if self.chance.random() < 0.3:
-            self.scheduler.note("everything is killed")
+        self.last_mishap = self.scheduler.steps
+        self.faults[kind] += 1
+        self.scheduler.note(sentence)
+
+    def perhaps_kill(self) -> None:
+        if self.chance.random() > self.share / 5:
+            return
+        lot = self.chance.random()
+        paths = [path for path in self.scheduler.seats if path != self.path]
+        if lot < 0.2:
+            self.mishap("death of all", "everything is killed")
             self.kill_all()
             self.start()
-            return
-        paths = [path for path in self.scheduler.seats if not path.startswith("supervisor")]
-        if paths:
+        elif lot < 0.3:
+            hours = self.chance.choice([-24, -1, 1, 24])
+            self.mishap("clock set", f"the clock is set by {hours} hours")
+            self.clock_ns += hours * 3_600 * 10**9
+        elif paths:
             victim = self.chance.choice(sorted(paths))
-            self.scheduler.note(f"{victim} is killed")
+            self.mishap("death of one", f"{victim} is killed")
             self.scheduler.kill(victim)
 
     def kill_all(self) -> None:
         for path in [path for path in self.scheduler.seats if path.startswith("supervisor")]:
             self.scheduler.kill(path)
-        self.scheduler.queues.clear()
-        self.scheduler.timers.clear()
+        self.scheduler.silence()
 
     def buried(self, actor: Actor) -> None:
         """What the operating system does for the dead: files are closed, locks released.
@@ -125,55 +140,96 @@ class World:
         if isinstance(log, Log):
             with contextlib.suppress(OSError):
                 log.close()
-        demand(not actor._failed, f"{actor.name} has failed")
+        demand(not actor._failed, f"{actor.name} has failed: {self.poison}")
+
+    def poisoned(self, _sender: str, said: PoisonMessage) -> None:
+        self.poison = str(said.poisonMessage)
 
     # -- a run ----------------------------------------------------------------------------------------------
     def start(self) -> None:
         self.stopped = False
-        self.top = self.scheduler.create(Supervisor)
+        self.path = str(self.scheduler.create(Supervisor).addressDetails)
+        actor = self.scheduler.seats[self.path].actor
+        assert isinstance(actor, Supervisor)
+        self.supervisor = actor
         run = Run(data_dir=str(self.folder), speed="max", until_end=True, seed=self.seed, feed="simulated")
         start = Start(Id("start"), to_builtins(SETTINGS), to_builtins(run))
         self.scheduler.send("outside", self.path, start)
 
-    @property
-    def path(self) -> str:
-        return str(self.top.actorAddressString)
+    def to_the_end(self, whole: bool = True) -> None:
+        """The feed is finite, and so are the mishaps: everything must come to an end.
 
-    @property
-    def supervisor(self) -> Supervisor:
-        seat = self.scheduler.seats[self.path]
-        assert isinstance(seat.actor, Supervisor)
-        return seat.actor
-
-    def to_the_end(self) -> None:
-        """The feed is finite, and so are the mishaps: everything must come to an end."""
-        while (supervisor := self.supervisor).state is not RunState.STOPPED:
-            if supervisor.state is RunState.FAILED:
-                demand("keeps dying" in supervisor.sentence, supervisor.sentence)
-                self.kill_all()
-                self.start()
+        With `whole` the run is drained and stopped; else it ends when the feed has, and all is quiet.
+        """
+        scheduler, broadcasts = self.scheduler, self.chain.broadcasts
+        self.last_mishap = scheduler.steps
+        while self.supervisor.state is not RunState.STOPPED:
+            if not whole and self.supervisor.stopping and not scheduler.queues:
+                break
+            if self.supervisor.state is RunState.FAILED:
+                self.again()
+            if not scheduler.queues:
+                self.check_idle()
             self.perhaps_stop()
-            alive = self.scheduler.step()
-            demand(alive, "liveness: nobody has anything left to do")
-            self.look_out()
-            self.perhaps_kill()
-            if self.scheduler.steps > MOST_STEPS:
-                raise Stuck(f"liveness: {MOST_STEPS} steps")
-        while len(self.scheduler.seats) > 1 and self.scheduler.step():
+            demand(scheduler.step(), "liveness: nobody has anything left to do")
+            if len(broadcasts) > self.told_out:
+                self.look_out()
+            if self.mishaps:
+                self.perhaps_kill()
+            quiet = 0 if self.mishaps else scheduler.steps - self.last_mishap
+            demand(quiet < QUICK, f"liveness: no end {QUICK} steps after the last mishap")
+            demand(scheduler.steps < MOST_STEPS, f"liveness: no end after {MOST_STEPS} steps")
+        self.quiet = scheduler.steps - self.last_mishap
+        while whole and len(scheduler.seats) > 1 and scheduler.step():
             pass
 
     def perhaps_stop(self) -> None:
         """A wallet that a stranger has the key of may never come to an end: the operator ends it."""
-        over = self.chain.head_ns > self.feed.ticks[-1].at_ns + 20 * MINUTE_NS
+        over = self.chain.head_ns > self.feed.ticks[-1].at_ns + 30 * MINUTE_NS
         if over and self.naive.halted and not self.stopped:
             self.stopped = True
             self.scheduler.send("outside", self.path, Stop(Id("stop"), False))
 
+    def check_idle(self) -> None:
+        """Nobody has anything to do, and no successor is on its way: then every question has its answer.
+
+        Questions are repeated, but that is for what nobody expects.  Two may wait for it: the first balances,
+        told to a portfolio that does not listen yet, and an order of a portfolio that the executor has not
+        met yet, for he answers its predecessor.
+        """
+        if any(isinstance(message.payload, Revive) for _, _, _, message in self.scheduler.timers):
+            return
+        waiting = {
+            path: list(getattr(s.actor, "_unanswered", ())) for path, s in self.scheduler.seats.items()
+        }
+        asked = {path: keys for path, keys in waiting.items() if keys}
+        if not any(key.startswith(REPEATED) for keys in asked.values() for key in keys):
+            demand(not asked, f"liveness: {asked}: unanswered, and nobody is at it")
+
+    def again(self) -> None:
+        """Who dies ten times in a minute is given up, and the operator starts anew."""
+        demand("keeps dying" in self.supervisor.sentence, self.supervisor.sentence)
+        self.kill_all()
+        self.start()
+
     def look_out(self) -> None:
-        if len(self.chain.broadcasts) > self.told_out:
-            for tx_id in self.chain.broadcasts[self.told_out :]:
-                self.naive.broadcast(tx_id)
-            self.told_out = len(self.chain.broadcasts)
+        for tx_id in self.chain.broadcasts[self.told_out :]:
+            self.naive.broadcast(tx_id)
+        self.told_out = len(self.chain.broadcasts)
+
+    def written(self, append: Append) -> None:
+        """It is durable; nobody has heard of it yet."""
+        before = (self.naive.free(), dict(self.naive.held))
+        self.naive.write(append)
+        if self.scheduler.trace is not None:
+            told = ", ".join(f"{each.operation_id} {each.status}" for each in append.records)
+            self.scheduler.note(f"record {self.naive.records} at {append.records[0].at_ns // 10**9}: {told}")
+            after = (self.naive.free(), self.naive.held)
+            if before != after:
+                self.scheduler.note(f"free {before[0]:,} -> {after[0]:,}, held {before[1]} -> {after[1]}")
+
+    def resolved(self, table: Table, number: str) -> None:
+        self.rows[table.name, number] += 1
 
     def check_the_end(self) -> None:
         self.naive.at_the_end()
@@ -205,87 +261,58 @@ class World:
         demand(new <= {"StateSaved"}, f"recovering twice is not recovering once: {new}")
 
 
-def made(seed: int) -> tuple[Chain | EvmChain, Naive]:
-    """Every second schedule is played on an EVM chain."""
-    chance = random.Random(f"chain {seed}")
-    if seed % 2:
-        chain = Chain(seed, chance)
-        return chain, Naive(chain)
-    evm = EvmChain(seed, chance, private=seed % 6 == 0)
-    return evm, EvmNaive(evm)
-
-
 UNTOLD = {"settings", "run", "replica", "books", "feed", "recent", "trader", "peers", "seen", "start",
           "before", "batch", "restarts", "prices", "log"}  # fmt: skip
 
 
-def _watched(world: World):
-    """The log's own append, with death before and after it, and the naive books told of what is durable."""
-    real = Log.append
-
-    def append(self: Log, append: Append) -> int | Refusal:
-        world.perhaps_die(f"before {append.id} is written")
-        before = self.head.lsn
-        lsn = real(self, append)
-        if self.head.lsn > before:
-            world.naive.write(append.records)
-        world.perhaps_die(f"after {append.id} is written")
-        return lsn
-
-    return append
+@functools.lru_cache(maxsize=64)
+def _prices(outside: int) -> Prices:
+    chance = random.Random(f"prices {outside}")
+    return Prices(outside, chance.choice([1, 1, 2, 3]), chance.choice([5, 6, 6, 7, 8, 12]))
 
 
-def _gone(_code: int) -> None:
-    raise Crash
-
-
-_numbers = itertools.count()
+@functools.lru_cache(maxsize=64)
+def undisturbed(outside: int) -> tuple[tuple, ...]:
+    """How the orders of this world end where nobody dies, and nothing is late or said twice."""
+    with world_of(outside * WORLDS_OF, calm=True) as world:
+        world.start()
+        world.to_the_end(whole=False)
+        world.check_the_end()
+        return tuple(world.naive.trades)
 
 
 @contextlib.contextmanager
-def world_of(seed: int) -> Iterator[World]:
-    """The production classes, with only the outside replaced: clock, disk, prices, chain, log lines."""
-    root = RAM if RAM.is_dir() else Path(tempfile.gettempdir())
-    folder = root / f"holdfast-sim-{os.getpid()}-{next(_numbers)}"
-    folder.mkdir()
-    venue_path(folder).write_text(
-        "The chain of the schedule is in memory; an executor sees that it is there."
-    )
-    world = World(seed, folder)
-    venue = EvmVenue if isinstance(world.chain, EvmChain) else SimVenue
-    venue.chain, venue.hook = world.chain, staticmethod(world.perhaps_die)
+def world_of(seed: int, calm: bool = False) -> Iterator[World]:
+    """The production classes in a world of their own."""
+    venue_path(ROOT).write_text("The chain is in memory; an executor sees that it is there.")
+    log_path(ROOT).with_suffix(".head").unlink(missing_ok=True)
+    world = World(seed, calm)
     logger.remove()
-    patches = [
-        mock.patch.object(Actor, "now_ns", world.now_ns),
-        mock.patch.object(logs, "start"),
-        mock.patch.object(actors.supervisor, "CAST", CAST),
-        mock.patch.object(actors.supervisor, "PING_SECONDS", 2.0),  # Most of the talk, and least of it.
-        mock.patch.object(actors.supervisor, "SETTLE_PINGS", 3),
-        mock.patch.object(actors.market, "open_feed", return_value=world.feed),
-        mock.patch.object(actors.executor, "PaperVenue", venue),
-        mock.patch.object(actors.wal.os, "_exit", _gone),
-        mock.patch.object(actors.wal, "SNAPSHOT_EVERY", 10),
-        mock.patch.object(Log, "append", _watched(world)),
-    ]
-    try:
-        with contextlib.ExitStack() as stack:
-            for patch in patches:
-                stack.enter_context(patch)
+    with replaced(replacements(world)):
+        try:
             yield world
-    finally:
-        world.kill_all()
-        shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            world.kill_all()
+            world.disk.end()
 
 
 def play(seed: int, trace: list[str] | None = None) -> World:
     """One schedule from beginning to end; raises AssertionError where a promise is broken."""
+    outside = seed // WORLDS_OF
+    same = undisturbed(outside) if compared(outside) else None
     with world_of(seed) as world:
-        world.scheduler.trace = trace
+        if trace is not None:
+            world.scheduler.trace = trace
+            logger.add(
+                lambda line: trace.append(f"       ** {line.rstrip()}"), format="{message}", level="ERROR"
+            )
         try:
             world.start()
-            world.to_the_end()
+            world.to_the_end(whole=seed % 4 == 0)
             world.check_the_end()
-            if seed % 4 == 0:
+            if same is not None:
+                world.naive.same_trades(same)
+            if seed % 8 == 0:
                 world.check_twice()
         except AssertionError:
             world.describe()

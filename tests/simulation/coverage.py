@@ -1,0 +1,64 @@
+"""What schedules have seen, added up: so that a promise that was never put to the test is noticed."""
+
+import typing
+from collections import Counter
+
+from actors.messages import Body
+from storage import orders
+from storage.resolution import EVM, PAPER, Table
+from tests.simulation.world import World
+
+# Nothing is withdrawn yet by anybody.
+KINDS = {kind.__name__ for kind in typing.get_args(Body)} - {"Withdrawn"}
+PLAYED: tuple[Table, ...] = (PAPER, EVM)  # The chains that schedules are played on.
+# Nobody asks about what is over; and what has landed is known only by what was journalled.
+NEVER = {("EVM", "E1"), ("EVM", "E19")}
+REPEATED = ("Paper", "P1")  # No call of the resolver: an order that has ended is acknowledged again.
+
+
+class Figures:
+    def __init__(self) -> None:
+        self.schedules = self.steps = self.deaths = self.quiet = 0
+        self.kinds: Counter[str] = Counter()
+        self.transitions: Counter[tuple[str | None, str]] = Counter()
+        self.rows: Counter[tuple[str, str]] = Counter()
+        self.faults: Counter[str] = Counter()
+
+    def add(self, world: World) -> None:
+        self.schedules += 1
+        self.steps += world.scheduler.steps
+        self.deaths += world.scheduler.deaths
+        self.quiet = max(self.quiet, world.quiet)
+        self.kinds.update(world.naive.kinds)
+        self.transitions.update(world.naive.transitions)
+        self.rows.update(world.rows)
+        self.rows[REPEATED] += world.naive.repeated
+        self.faults.update(world.faults)
+
+    def missed(self) -> list[str]:
+        found = [f"no {kind} was written" for kind in sorted(KINDS - set(+self.kinds))]
+        found += [
+            f"no order was {before or 'new'} when {kind} came"
+            for before, kind in orders.TRADE
+            if not self.transitions[before, kind]
+        ]
+        for table in PLAYED:
+            rows = [row.number for row in table.rows if self.lacks(table.name, row.number)]
+            found += [f"row {number} of the {table.name} table never applied" for number in rows]
+        return found
+
+    def lacks(self, table: str, number: str) -> bool:
+        return (table, number) not in NEVER and not self.rows[table, number]
+
+    def told(self) -> list[str]:
+        return [
+            f"records: {_counts(self.kinds)}",
+            "orders: "
+            + _counts({f"{before or 'new'} + {k}": n for (before, k), n in self.transitions.items()}),
+            "resolver: " + _counts({f"{table} {number}": n for (table, number), n in self.rows.items()}),
+            f"faults: {_counts(self.faults)}; the slowest end came {self.quiet:,} steps after the last",
+        ]
+
+
+def _counts(counts: typing.Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items()))
