@@ -36,7 +36,7 @@ from chains.paper.venue import PaperVenue, has_record
 from chains.resolution import ending
 from chains.venue import Attempt, Seen, Unanswered, Venue
 from storage.books import LiveOrder, Outcome
-from storage.evidence import Action, Entry, Wallet
+from storage.evidence import Action, Deadline, Entry, Wallet
 from storage.layout import venue_path
 from storage.recovery import Case, case_of, recover, under_way
 from storage.resolution import Row, resolve
@@ -128,8 +128,9 @@ class Executor(Member):
         self.recovered = found.report()
         logger.info("recovery: {}", self.recovered)
         for case in under_way(self.replica.books):
-            row, _ = self._judged(case, now_ns)
-            if row.action is Action.RESEND:
+            row, seen = self._judged(case, now_ns)
+            unheard = row.action is Action.BLOCK and seen.evidence.deadline is Deadline.BEFORE
+            if row.action is Action.RESEND or unheard:  # The same bytes: harmless if they are there.
                 self._send(case.live)
         for id in found.roll_back:
             self._settle(rollback(self.replica.books.live[id], "too late to sign after a restart"), now_ns)

@@ -164,9 +164,7 @@ class Portfolio(Member):
 
     def _decide(self, id: Id) -> None:
         wished = self.wished[id]
-        if order := self.replica.books.order(
-            id
-        ):  # A predecessor's decision, which our books did not hold yet.
+        if order := self.replica.books.order(id):  # A predecessor's decision.
             self._answer(wished, Approved(id, order))
             return
         verdict = self._verdict(wished.wish)

@@ -16,7 +16,8 @@ def compared(outside: int) -> bool:
 
 def chain_of(outside: int, seed: int) -> tuple[Any, Any, Naive]:
     if compared(outside):
-        chain = Chain(outside)
+        silent = random.Random(f"chain {outside}").choice([0.05, 0.15, 0.15, 0.7])
+        chain = Chain(outside, silent)
         return chain, SimVenue, Naive(chain)
     evm = EvmChain(outside, random.Random(f"chain {seed}"), private=outside % 6 == 1)
     return evm, EvmVenue, EvmNaive(evm)
