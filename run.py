@@ -10,7 +10,16 @@ import typer
 from actors.commands import control
 from actors.commands.arguments import completed
 from actors.commands.doctor import doctor as look_at_everything
-from actors.commands.options import CONFIG, Config, DataDir, Json, folder_of, overrides, settings_of
+from actors.commands.options import (
+    CONFIG,
+    Config,
+    DataDir,
+    HaltScope,
+    Json,
+    folder_of,
+    overrides,
+    settings_of,
+)
 from actors.commands.paper import FailedError, Options
 from actors.commands.paper import paper as trade
 from actors.commands.recover import recover as look_ahead
@@ -83,19 +92,18 @@ def stop(
 @app.command()
 def halt(
     reason: Annotated[str, typer.Option(help="For the log, and for whoever lifts it.")],
+    scope: HaltScope = EVERYTHING,
     given: DataDir = None,
     config: Config = CONFIG,
 ) -> None:
-    """Buy nothing more, from now on and over restarts; stops and other exits go on selling."""
-    raise typer.Exit(control.halt(folder_of(config, given), reason))
+    """Buy nothing more, from now on and over restarts, while stops and other exits go on selling."""
+    raise typer.Exit(control.halt(folder_of(config, given), scope, reason))
 
 
 @app.command()
 def lift(
     reason: Annotated[str, typer.Option(help="Why it is safe to go on.")],
-    scope: Annotated[
-        str, typer.Option(help='What `status` calls halted: "everything" or "wallet".')
-    ] = EVERYTHING,
+    scope: HaltScope = EVERYTHING,
     given: DataDir = None,
     config: Config = CONFIG,
 ) -> None:

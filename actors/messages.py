@@ -533,9 +533,13 @@ class Stop(Struct, frozen=True):
 
 
 class Halt(Struct, frozen=True):
-    """halt-latch: nothing more is bought, over restarts too, until an operator lifts it; sells go on."""
+    """halt-latch: over restarts too, until an operator lifts it.
+
+    Of EVERYTHING: nothing more is bought, sells go on.  Of the WALLET: nothing is signed or sent at all.
+    """
 
     id: Id
+    scope: str
     reason: str
 
 

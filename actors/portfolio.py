@@ -8,7 +8,6 @@ from msgspec import Struct
 from actors.base import Address, ChildExited, Poisoned
 from actors.member import MARKET, WAL, Member, strategies
 from actors.messages import (
-    EVERYTHING,
     AlreadyClosing,
     Append,
     Approved,
@@ -100,8 +99,8 @@ class Portfolio(Member):
                 tokens = frozenset(instrument.token for instrument in instruments)
                 self.terms = limits.terms_of(self.settings, tokens, strategies(self.peers))
                 self._go_on()
-            case Halt(id, reason):
-                self.ask(id, WAL, halting(id, EVERYTHING, reason, self._now()))
+            case Halt(id, scope, reason):
+                self.ask(id, WAL, halting(id, scope, reason, self._now()))
             case Lift(id, scope, reason):
                 self.ask(id, WAL, lifting(id, scope, reason, self._now()))
             case Drain():

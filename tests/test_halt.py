@@ -65,6 +65,9 @@ def test_nothing_is_bought_after_a_halt_nor_after_a_restart_until_it_is_lifted(t
     assert "HALTED (everything): a rumour" in command("status", "--data-dir", str(data_dir))
     time.sleep(3)
     assert max(buys(data_dir)) < halted
+    assert "--scope house: write" in command(
+        "halt", "--scope", "house", "--reason", "x", "--data-dir", str(data_dir), code=2
+    )
     refused = command("lift", "--scope", "wallet", "--reason", "x", "--data-dir", str(data_dir), code=2)
     assert '"wallet" is not halted (everything is)' in refused
     assert "Lifted" in command("lift", "--reason", "it was one", "--data-dir", str(data_dir))

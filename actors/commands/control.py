@@ -10,10 +10,11 @@ from actors.commands.facts import facts_of, going_on
 from actors.commands.folders import owner, running_dir
 from actors.commands.refused import DONE, FAILED, CannotRunError
 from actors.commands.view import Progress, picture, say
-from actors.messages import EVERYTHING, GetStatus, Halt, Id, Lift, Role, RunState, StatusReport, Stop
+from actors.messages import EVERYTHING, WALLET, GetStatus, Halt, Id, Lift, Role, RunState, StatusReport, Stop
 
 SUPERVISOR = "supervisor"
 PATIENCE_SECONDS = 5.0
+HALTED = {EVERYTHING: "nothing more is bought, sells go on,", WALLET: "nothing is signed or sent"}
 TAKEN = {RunState.DRAINING, RunState.STOPPED, RunState.FAILED}
 
 
@@ -58,10 +59,12 @@ def stop(data_dir: Path, close_positions: bool, seconds: float) -> int:
     raise CannotRunError(f"Not stopped after {seconds:.0f} s ({going_on(report)}); it is still at it.")
 
 
-def halt(data_dir: Path, reason: str) -> int:
+def halt(data_dir: Path, scope: str, reason: str) -> int:
     """Says so when it is in the log."""
+    if scope not in HALTED:
+        raise CannotRunError(f"--scope {scope}: write {' or '.join(HALTED)}.")
     _, _, report = _reached(data_dir)
-    return _latch(data_dir, Halt(_fresh("halt", report), reason), EVERYTHING, on=True)
+    return _latch(data_dir, Halt(_fresh("halt", report), scope, reason), scope, on=True)
 
 
 def lift(data_dir: Path, scope: str, reason: str) -> int:
@@ -82,7 +85,7 @@ def _latch(data_dir: Path, message: Halt | Lift, scope: str, on: bool) -> int:
         time.sleep(0.1)
         report = system.ask(supervisor, GetStatus(Id(f"latch-{time.monotonic_ns()}")), 1.0)
         if isinstance(report, StatusReport) and (scope in facts_of(report).portfolio.halts) is on:
-            say("Halted: nothing more is bought until `run.py lift`; sells go on." if on else "Lifted.")
+            say(f"Halted: {HALTED[scope]} until `run.py lift --scope {scope}`." if on else "Lifted.")
             return DONE
     raise CannotRunError("The run did not answer in time: look at `run.py status`, and try again.")
 

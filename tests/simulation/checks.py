@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.messages import (
+    WALLET,
     AlreadyClosing,
     Append,
     Approved,
@@ -15,7 +16,9 @@ from actors.messages import (
     Durable,
     Execute,
     Executing,
+    Halted,
     Landed,
+    Lifted,
     Operation,
     OrderOpened,
     PositionClosed,
@@ -54,7 +57,7 @@ class Naive:
         self.live: dict[str, str] = {}  # Order -> token.
         self.signed: dict[str, Signed] = {}
         self.settled: set[str] = set()
-        self.halted = False
+        self.halts: set[str] = set()
         self.records = 0
         self.appends: dict[str, tuple[int, tuple]] = {}
         self.answers: dict[str, Any] = {}
@@ -79,6 +82,11 @@ class Naive:
         demand(self.free() >= 0, f"no-overdraft: {self.free()} is free")
         demand(all(amount >= 0 for amount in self.held.values()), f"no-overdraft: holds {self.held}")
 
+    @property
+    def halted(self) -> bool:
+        """Nothing can be signed, so nothing need come to an end."""
+        return WALLET in self.halts
+
     def free(self) -> int:
         return self.cash - sum(self.set_aside.values())
 
@@ -87,7 +95,13 @@ class Naive:
             case Deposited(_, amount):
                 demand(self.cash == 0, "the first deposit is booked twice")
                 self.cash += amount
+            case Halted(scope):
+                self.halts.add(scope)
+            case Lifted(scope):
+                demand(scope in self.halts, f"halt-latch: {scope} is lifted and was not halted")
+                self.halts.remove(scope)
             case OrderOpened(order):
+                demand(not self.halts or order.side is Side.SELL, f"halt-latch: {order.id} while halted")
                 demand(order.id not in self.orders, f"{order.id} is opened twice")
                 demand(order.token not in self.live.values(), f"two live orders for {order.token}")
                 self.orders[order.id], self.live[order.id] = order, order.token
@@ -112,6 +126,7 @@ class Naive:
                 raise Violation(f"nobody expects {body}")
 
     def sign(self, signed: Signed) -> None:
+        demand(not self.halted, f"halt-latch: {signed.order} is signed while the wallet is halted")
         demand(signed.order in self.live, f"{signed.order} is signed and not live")
         demand(signed.tx_id not in self.signed, f"{signed.tx_id} is signed twice")
         for other in self.signed.values():

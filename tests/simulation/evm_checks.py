@@ -3,9 +3,7 @@
 from actors.messages import (
     Dead,
     Finalized,
-    Halted,
     Landed,
-    Lifted,
     PositionReversed,
     Reversed,
     Reverted,
@@ -48,17 +46,13 @@ class EvmNaive(Naive):
                 demand(not self.chain.can_land(nonce), f"no-guess: {order} is called dead and may still land")
                 demand(not landed, f"no-guess: {order} is called dead and {landed} is on chain")
                 self.end(order, "dead")
-            case Halted() | Lifted() | PositionReversed():
-                self.halted = self.halted or isinstance(body, Halted)
+            case PositionReversed():
+                """It follows from what comes after it."""
             case _:
                 super().take(body)
 
     def attempts(self, order: str) -> list[str]:
         return [tx for tx, signed in self.signed.items() if signed.order == order]
-
-    def sign(self, signed) -> None:
-        demand(not self.halted, f"single-writer: {signed.order} is signed after the wallet was quarantined")
-        super().sign(signed)
 
     def land(self, body: Landed) -> None:
         receipt = self.real(body.tx_id, body.fee)

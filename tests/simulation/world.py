@@ -18,7 +18,21 @@ from thespian.actors import PoisonMessage
 from actors.base import Actor
 from actors.executor import BALANCES, Executor
 from actors.market import Market
-from actors.messages import Append, Close, Execute, Id, Propose, Role, RunState, Start, Stop
+from actors.messages import (
+    EVERYTHING,
+    WALLET,
+    Append,
+    Close,
+    Execute,
+    Halt,
+    Id,
+    Lift,
+    Propose,
+    Role,
+    RunState,
+    Start,
+    Stop,
+)
 from actors.portfolio import Portfolio
 from actors.positions import Positions
 from actors.strategist import Strategist
@@ -77,6 +91,8 @@ class World:
         self.scheduler.watched = {**self.naive.watched(), PoisonMessage: self.poisoned}
         self.poison = ""
         self.told_out = 0
+        self.halts, self.operator_at, self.operator_does = 0, MOST_STEPS, Halt
+        self.halted_scope = EVERYTHING
         if not calm:
             self.upset()
 
@@ -86,6 +102,8 @@ class World:
         self.scheduler.early_share = self.chance.choice([0.001, 0.005, 0.02])
         self.scheduler.repeated = (Append, Execute, Propose, Close)
         self.scheduler.repeat_share = self.chance.choice([0.0, 0.05])
+        if self.chance.random() < 0.1:
+            self.operator_at = self.chance.randint(20, 150)
         names = [kind.__name__.lower() for kind in (*CAST.values(), Supervisor)]
         for _ in range(self.chance.choice([0, 0, 1, 2])):
             slow = self.chance.choice(names)
@@ -171,6 +189,7 @@ class World:
             if not scheduler.queues:
                 self.check_idle()
             self.perhaps_stop()
+            self.perhaps_halt()
             demand(scheduler.step(), "liveness: nobody has anything left to do")
             if len(broadcasts) > self.told_out:
                 self.look_out()
@@ -189,6 +208,21 @@ class World:
         if over and self.naive.halted and not self.stopped:
             self.stopped = True
             self.scheduler.send("outside", self.path, Stop(Id("stop"), False))
+
+    def perhaps_halt(self) -> None:
+        """The operator halts, and lifts what he has halted; what he does changes what is traded."""
+        if self.scheduler.steps >= self.operator_at and self.supervisor.state is RunState.RUNNING:
+            id = Id(f"operator {self.halts} {self.operator_at}")
+            if self.operator_does is Halt:
+                scope = self.chance.choice([EVERYTHING, EVERYTHING, WALLET])
+                self.halted_scope, message = scope, Halt(id, scope, "a rumour")
+                self.faults[f"halt of {scope}"] += 1
+            else:
+                message = Lift(id, self.halted_scope, "it was one")
+            self.halts += 1
+            self.scheduler.send("outside", self.path, message)
+            self.operator_does = Lift if self.operator_does is Halt else Halt
+            self.operator_at = self.scheduler.steps + (40 if self.operator_does is Lift else MOST_STEPS)
 
     def check_idle(self) -> None:
         """Nobody has anything to do, and no successor is on its way: then every question has its answer.
@@ -253,7 +287,7 @@ class World:
     def check_twice(self) -> None:
         """A start after the end changes nothing but what somebody remembers."""
         before = dict(self.naive.kinds)
-        self.mishaps = 0
+        self.mishaps, self.operator_at = 0, MOST_STEPS
         self.kill_all()
         self.start()
         self.to_the_end()
@@ -310,7 +344,7 @@ def play(seed: int, trace: list[str] | None = None) -> World:
             world.start()
             world.to_the_end(whole=seed % 4 == 0)
             world.check_the_end()
-            if same is not None:
+            if same is not None and not world.halts:
                 world.naive.same_trades(same)
             if seed % 8 == 0:
                 world.check_twice()
