@@ -11,6 +11,7 @@ are sent, or others under the same nonce.
 
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -259,6 +260,7 @@ TABLES: dict[type[Evidence], Table] = {table.evidence: table for table in (PAPER
 
 
 # -- looking up --------------------------------------------------------------------------------------
+@lru_cache(maxsize=1_024)
 def resolve(entry: Entry, evidence: Evidence) -> Row:
     """The row that applies; there is one and no other, or the process must stop."""
     return only(TABLES[type(evidence)], entry, evidence)

@@ -12,9 +12,8 @@ import actors.supervisor
 import actors.wal
 from actors.base import Actor
 from actors.messages import Append, Refusal, RolledBack
-from storage import logs, resolution
+from storage import logs, replica, resolution
 from storage.log import Log
-from storage.resolution import Table
 from tests.simulation.disk import Replacement
 from tests.simulation.scheduler import Crash
 
@@ -47,15 +46,28 @@ def _open(world: Any):
     return opened
 
 
-def _only(world: Any):
-    real = resolution.only
+def _resolve(world: Any):
+    real = resolution.resolve
 
-    def only(table: Table, entry, evidence):
-        row = real(table, entry, evidence)
-        world.resolved(table, row.number)
+    def resolve(entry, evidence):
+        row = real(entry, evidence)
+        world.resolved(resolution.TABLES[type(evidence)], row.number)
         return row
 
-    return only
+    return resolve
+
+
+def _fold():
+    """The same news told to the same books are added up once: nobody can change what comes out."""
+    real, known = replica.fold, {}
+
+    def fold(records, books=None):
+        key = (id(records), id(books))
+        if key not in known:
+            known[key] = (real(records, books), records, books)  # Kept, so that no id is given again.
+        return known[key][0]
+
+    return fold
 
 
 def _gone(_code: int) -> None:
@@ -95,5 +107,6 @@ def replacements(world: Any) -> list[Replacement]:
         (actors.wal, "SNAPSHOT_EVERY", 10),
         (Log, "append", _append(world)),
         (Log, "open", _open(world)),
-        (resolution, "only", _only(world)),
+        (actors.executor, "resolve", _resolve(world)),
+        (replica, "fold", _fold()),
     ]
