@@ -207,6 +207,7 @@ class World:
         over = self.chain.head_ns > self.feed.ticks[-1].at_ns + 30 * MINUTE_NS
         if over and self.naive.halted and not self.stopped:
             self.stopped = True
+            self.scheduler.early_share = 0.3  # Only time ends this one.
             self.scheduler.send("outside", self.path, Stop(Id("stop"), False))
 
     def perhaps_halt(self) -> None:
