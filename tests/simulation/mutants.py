@@ -123,8 +123,8 @@ MUTANTS = (
     Mutant(
         "subscribers that come back miss what they missed",
         "actors/wal.py",
-        "        while batch := self.log.read(after):",
-        "        while batch := self.log.read(max(after, self.log.head.lsn - 1)):",
+        "        batch = self.log.read(after)\n",
+        "        after = max(after, head - 1)\n        batch = self.log.read(after)\n",
     ),
     Mutant(
         "a market that nobody knows yet is answered",
@@ -243,9 +243,15 @@ MUTANTS = (
     ),
     Mutant(
         "a snapshot restored over later records",
+        "storage/start.py",
+        "log.after(lsn)",
+        "log.after(lsn + 1)",
+    ),
+    Mutant(
+        "a newcomer is told old books as the newest",
         "actors/wal.py",
-        "if number > lsn)",
-        "if number > lsn + 1)",
+        "        if self._packed[0] != self.log.head.lsn:\n",
+        "        if not self._packed[1]:\n",
     ),
     Mutant(
         "an outcome applied twice",
