@@ -98,6 +98,8 @@ class Market(Member):
     def met(self, role: Role) -> None:
         if role == SUPERVISOR and self.sentence:
             self.fail(self.sentence)
+        if self.round is not None:
+            self.round = rounds.left(self.round, role)
         self._introduce(role)
 
     def news(self, message: Committed) -> None:  # noqa: ARG002

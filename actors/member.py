@@ -19,13 +19,14 @@ from actors.messages import (
     Pong,
     Ready,
     Role,
+    Snapshot,
     Subscribe,
     Ticks,
 )
 from storage import logs
 from storage.config import Run, Settings
 from storage.layout import logs_path
-from storage.replica import Replica, fits, told
+from storage.replica import Replica, fits, restored, told
 
 WAL, SUPERVISOR, MARKET = Role("wal"), Role("supervisor"), Role("market")
 STRATEGIST = "strategist:"
@@ -118,6 +119,8 @@ class Member(Actor):
                 self._meet(message)
             case Ping(number):
                 self.tell(sender, Pong(self.role, number, {**self.facts(), "pid": os.getpid()}))
+            case Snapshot():
+                self.replica = restored(self.replica, message)
             case Committed():
                 self._told(message)
             case Repeat():
@@ -161,7 +164,8 @@ class Member(Actor):
             self._offer = (message, sender)
 
     def _subscribe(self) -> None:
-        self.send_to(WAL, Subscribe(self.role, self.replica.lsn))
+        """Once complete, each record is news, and none may be left out for what they add up to."""
+        self.send_to(WAL, Subscribe(self.role, self.replica.lsn, every=self.complete))
 
     def _told(self, message: Committed) -> None:
         if not fits(self.replica, message):
@@ -171,7 +175,9 @@ class Member(Actor):
         self.replica = told(self.replica, message)
         if self.complete and self.replica.lsn > known:
             self.news(message)
-        if not message.replay and not self.complete:
+        if message.replay:
+            self._subscribe()
+        elif not self.complete:
             self.complete = True
             self.begun()
             self.send_to(SUPERVISOR, Ready(self.role, self.replica.lsn))

@@ -442,10 +442,24 @@ class Durable(Struct, frozen=True):
 
 
 class Subscribe(Struct, frozen=True):
-    """Send what follows this LSN, then whatever is committed from now on."""
+    """Tell me what follows this LSN, then whatever is committed from now on."""
 
     role: Role
     after: int
+    every: bool = False  # Each record is news to me: what they add up to is not enough.
+
+
+class Snapshot(Struct, frozen=True):
+    """What all records up to an LSN add up to: a newcomer's books begin with it."""
+
+    lsn: int
+    books: str  # Packed by storage/snapshots.py.
+
+
+class InArchives(Struct, frozen=True):
+    """Answer to Subscribe: up to this LSN, read the archives beside the log; then subscribe anew."""
+
+    through: int
 
 
 class Committed(Struct, frozen=True):
@@ -454,7 +468,7 @@ class Committed(Struct, frozen=True):
     after: int
     through: int
     records: tuple[Record, ...]
-    replay: bool = False  # History, not news; more is coming.
+    replay: bool = False  # History, not news, and not the last of it: subscribe anew for the next.
 
 
 # -- supervision -------------------------------------------------------------------------------------

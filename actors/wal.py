@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, assert_never
 
 from loguru import logger
+from msgspec import Struct
 
 from actors.base import Address, ChildExited, Poisoned
 from actors.member import SUPERVISOR, Member
@@ -14,37 +15,55 @@ from actors.messages import (
     Drain,
     Drained,
     Durable,
+    InArchives,
     Ready,
     Refusal,
     Refused,
     Role,
     SaveState,
+    Snapshot,
     Subscribe,
 )
-from storage.books import Books, Unbookable, book, faults, fold
+from storage.books import Books, book, faults
 from storage.layout import log_path
-from storage.log import Log, LogBusy, LogError, LogFailed, records, verify_file
-from storage.snapshots import packed, unpacked
+from storage.log import Log, LogBusy, LogCorrupt, LogError, LogFailed
+from storage.snapshots import packed
+from storage.start import started
 
 SNAPSHOT_EVERY = 1_000
-BUSY_SECONDS = 3.0
+IDLE_SECONDS = 1.0
+VERIFIED_AT_ONCE = 250  # Records: some milliseconds.
+
+
+class LookOver(Struct, frozen=True):
+    """Time to verify some older records, if nothing was written since the last time."""
 
 
 class Wal(Member):
+    """It starts from the newest snapshot and what follows it; what is older is verified while it is idle."""
+
     follows_log = False
 
     def opened(self) -> None:
         self.subscribers: dict[Role, Address] = {}
+        self.members: dict[Role, Address] = {}
+        self.retired: set[Address] = set()  # Whose successor has read the log.
+        self._fatal = ""
+        self._packed = (-1, b"")
         try:
             self.log = Log.open(log_path(Path(self.run.data_dir)))
-            self.books = self._verified()
         except LogBusy:
             raise  # The predecessor is still dying; the supervisor tries again.
         except LogError as error:
             self._fatal = str(error)
             return
-        self._fatal = ""
-        self._snapshot_at = self.log.head.lsn + SNAPSHOT_EVERY
+        try:
+            self.books, self._saved_lsn = started(self.log)
+        except LogError as error:
+            self._end(str(error))
+            return
+        self._looked_lsn = self.log.head.lsn
+        self.wake(IDLE_SECONDS, LookOver())
 
     def met(self, role: Role) -> None:
         if role == SUPERVISOR and self._fatal:
@@ -53,17 +72,34 @@ class Wal(Member):
             self.send_to(SUPERVISOR, Ready(self.role, self.log.head.lsn))
 
     def hear(
-        self, message: Append | Subscribe | Drain | SaveState | ChildExited | Poisoned, sender: Address
+        self,
+        message: Append | Subscribe | LookOver | Drain | SaveState | ChildExited | Poisoned,
+        sender: Address,
     ) -> None:
         if self._fatal:
             return
+        try:
+            self._do(message, sender)
+        except LogCorrupt as error:
+            self._end(str(error))
+        except LogFailed as error:
+            logger.critical("{}", error)
+            os._exit(70)  # What is on disk is unknown: nothing may be answered, nothing tried again.
+
+    def _do(
+        self,
+        message: Append | Subscribe | LookOver | Drain | SaveState | ChildExited | Poisoned,
+        sender: Address,
+    ) -> None:
         match message:
             case Append():
                 self.append(message, sender)
-            case Subscribe(role, after):
-                self.replay(role, after, sender)
+            case Subscribe():
+                self.replay(message, sender)
+            case LookOver():
+                self._look_over()
             case SaveState():
-                self.log.save_snapshot(self.log.head.lsn, packed(self.books))
+                self._save_snapshot()
             case Drain():
                 self.tell(sender, Drained(self.role))
             case ChildExited() | Poisoned():
@@ -72,16 +108,13 @@ class Wal(Member):
                 assert_never(message)
 
     def append(self, append: Append, sender: Address) -> None:
-        """Check, write, believe, publish, answer: in this order."""
+        """Check, write, believe, publish, answer: in this order; nothing else is done before."""
+        if sender in self.retired:
+            logger.warning("too late: {} comes from somebody whose successor is at work", append.id)
+            return
         before = self.log.head.lsn
         after = self._booked(append)
-        try:
-            lsn = (
-                self.log.append(append) if not isinstance(after, Refusal) else self.log.known(append) or after
-            )
-        except LogFailed as error:
-            logger.critical("{}", error)
-            os._exit(70)  # What is on disk is unknown: nothing may be answered, nothing tried again.
+        lsn = self.log.append(append) if not isinstance(after, Refusal) else self.log.known(append) or after
         if isinstance(lsn, Refusal):
             self.tell(sender, Refused(append.id, lsn))
             return
@@ -89,17 +122,34 @@ class Wal(Member):
             assert not isinstance(after, Refusal)
             self.books = after
             self._publish(Committed(before, lsn, append.records))
-            self._snapshot_if_due()
         self.tell(sender, Durable(append.id, lsn))
+        self._snapshot_if_due()
 
-    def replay(self, role: Role, after: int, sender: Address) -> None:
-        self.subscribers[role] = sender
-        while batch := self.log.read(after):
-            through = after + len(batch)
-            self.tell(sender, Committed(after, through, batch, replay=through < self.log.head.lsn))
-            after = through
-        if after == self.log.head.lsn:
-            self.tell(sender, Committed(after, after, ()))
+    def replay(self, ask: Subscribe, sender: Address) -> None:
+        """A newcomer is told the books; to whom each record matters, the next of them: then it asks anew."""
+        self.subscribers.pop(ask.role, None)
+        self._meet_member(ask.role, sender)
+        head = self.log.head.lsn
+        if not ask.every and ask.after < head:
+            self.tell(sender, Snapshot(head, self._packed_books().decode()))
+            after = head
+        else:
+            after = min(ask.after, head)
+        if after < self.log.anchor.lsn:
+            self.tell(sender, InArchives(self.log.anchor.lsn))
+            return
+        batch = self.log.read(after)
+        through = after + len(batch)
+        if through == head:
+            self.subscribers[ask.role] = sender
+        self.tell(sender, Committed(after, through, batch, replay=through < head))
+
+    def _meet_member(self, role: Role, address: Address) -> None:
+        """A successor decides on what it has read: no last word of its predecessor may come after that."""
+        before = self.members.get(role)
+        if before is not None and before != address:
+            self.retired.add(before)
+        self.members[role] = address
 
     def on_exit(self) -> None:
         if self.role and not self._fatal:
@@ -110,16 +160,12 @@ class Wal(Member):
             return {}
         return {"lsn": self.log.head.lsn, "head": self.log.head.hash.hex()}
 
-    def _verified(self) -> Books:
-        """The chain from its first record; the fold from the newest snapshot."""
-        path = log_path(Path(self.run.data_dir))
-        verify_file(path)
-        lsn, body = self.log.snapshot() or (0, b"")
-        books = unpacked(body) if body else Books()
-        try:
-            return fold((record for number, record in records(path) if number > lsn), books)
-        except Unbookable as error:
-            raise LogError(f"{path}: {error}; no run of Holdfast can have written this.") from error
+    def _end(self, sentence: str) -> None:
+        """No restart can help.  A supervisor that is not known yet is told when it is."""
+        self.log.close()
+        self._fatal = sentence
+        if SUPERVISOR in self.peers:
+            self.fail(sentence)
 
     def _booked(self, append: Append) -> Books | Refusal:
         books = self.books
@@ -134,7 +180,23 @@ class Wal(Member):
         for address in self.subscribers.values():
             self.tell(address, committed)
 
+    def _look_over(self) -> None:
+        if self._looked_lsn == self.log.head.lsn:
+            self._snapshot_if_due()
+            self.log.verify_some(VERIFIED_AT_ONCE)
+        self._looked_lsn = self.log.head.lsn
+        self.wake(IDLE_SECONDS, LookOver())
+
     def _snapshot_if_due(self) -> None:
-        if self.log.head.lsn >= self._snapshot_at:
-            self.log.save_snapshot(self.log.head.lsn, packed(self.books))
-            self._snapshot_at = self.log.head.lsn + SNAPSHOT_EVERY
+        if self.log.head.lsn >= self._saved_lsn + SNAPSHOT_EVERY:
+            self._save_snapshot()
+
+    def _save_snapshot(self) -> None:
+        self.log.save_snapshot(self.log.head.lsn, self._packed_books())
+        self._saved_lsn = self.log.head.lsn
+
+    def _packed_books(self) -> bytes:
+        """Many newcomers at a start are told the same."""
+        if self._packed[0] != self.log.head.lsn:
+            self._packed = (self.log.head.lsn, packed(self.books))
+        return self._packed[1]

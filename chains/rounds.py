@@ -37,6 +37,13 @@ def followed(round: Round, role: Role, after_ns: int | None, wishes: tuple[Id, .
     return with_follower(round, role, Follower(through_ns, wishes))
 
 
+def left(round: Round, role: Role) -> Round:
+    """Its successor is given nothing before it has said from where on."""
+    return Round(
+        round.done_ns, {name: each for name, each in round.followers.items() if name != role}, round.lsn
+    )
+
+
 def handled(round: Round, role: Role, through_ns: int, wishes: tuple[Id, ...], lsn: int) -> Round:
     after = with_follower(round, role, Follower(through_ns, wishes))
     return Round(after.done_ns, after.followers, max(round.lsn, lsn))

@@ -12,14 +12,15 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from actors.messages import Record
 from storage.backup import synced
-from storage.books import Books, fold
-from storage.chain import COLUMNS, FORMAT, Head, LogError
+from storage.chain import COLUMNS, FORMAT, Head, LogError, Row, head_after, record_of
 from storage.log import ANCHOR, SCHEMA, Log
-from storage.log_file import archive_path, explained, reader, verify
-from storage.snapshots import unpacked
+from storage.log_file import archive_path, archives_of, explained, reader, verify
+from storage.start import started
 
 _INSERT = f"INSERT INTO records VALUES ({','.join('?' * 11)})"  # noqa: S608
+_BETWEEN = f"SELECT {COLUMNS} FROM records WHERE lsn > ? AND lsn <= ? ORDER BY lsn"  # noqa: S608
 
 
 class Archived(Struct, frozen=True):
@@ -44,11 +45,8 @@ def archive(log: Log, before_ns: int) -> Archived | None:
 
 def _last_to_go(log: Log, database: sqlite3.Connection, before_ns: int) -> int:
     """The end of an append, so that none is torn apart."""
-    if (snapshot := log.snapshot()) is None:
-        return 0
-    lsn, body = snapshot
+    books, lsn = started(log)
     limits = [lsn, _first(database, "at_ns >= ?", before_ns)]
-    books: Books = fold(log.after(lsn), unpacked(body))
     limits += [_first(database, "operation_id = ?", id) for id in books.live]
     row = database.execute(
         "SELECT lsn FROM records AS mine WHERE lsn < ? AND append_id <>"
@@ -82,11 +80,30 @@ def _write(database: sqlite3.Connection, anchor: Head, head: Head, path: Path) -
 
 
 def _fill(database: sqlite3.Connection, anchor: Head, head: Head, part: Path) -> None:
-    query = f"SELECT {COLUMNS} FROM records WHERE lsn > ? AND lsn <= ? ORDER BY lsn"  # noqa: S608
     with closing(sqlite3.connect(part, isolation_level=None)) as fresh:
         fresh.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {FORMAT};")
         if anchor.lsn:
             fresh.execute(ANCHOR)
             fresh.execute("INSERT INTO anchor VALUES (?, ?)", (anchor.lsn, anchor.hash))
-        fresh.executemany(_INSERT, database.execute(query, (anchor.lsn, head.lsn)))
+        fresh.executemany(_INSERT, database.execute(_BETWEEN, (anchor.lsn, head.lsn)))
         fresh.execute("COMMIT")
+
+
+def archived(log: Path, after: int, through: int, most: int = 1_000) -> tuple[Record, ...]:
+    """The next records of those that have left the log up to an LSN; raises LogError."""
+    last = min(through, after + most)
+    path = next((each for each in archives_of(log) if _last_in(each) > after), None)
+    rows: list[Row] = []
+    if path is not None:
+        with reader(path) as database:
+            rows = database.execute(_BETWEEN, (after, last)).fetchall()
+    if path is None or not rows or rows[0][0] != after + 1:
+        raise LogError(
+            f"{log}: records {after + 1} to {through} are in an archive that is not beside it; put it back."
+        )
+    head_after(path, Head(after, rows[0][9]), rows)
+    return tuple(map(record_of, rows))
+
+
+def _last_in(archive: Path) -> int:
+    return int(archive.stem.rpartition("-")[2])

@@ -149,7 +149,7 @@ class Projection:
 def rebuild(log_path: Path, database_path: Path) -> str:
     """Make it anew, beside the old one, and put it in its place; the SHA-256 of its contents."""
     fresh = database_path.with_suffix(".new")
-    _remove(fresh)
+    forgotten(fresh)
     projection = Projection(fresh)
     batch: list[Record] = []
     done = 0
@@ -161,7 +161,7 @@ def rebuild(log_path: Path, database_path: Path) -> str:
     projection.apply(done, tuple(batch))
     projection.close()
     digested = digest(fresh)
-    _remove(database_path)
+    forgotten(database_path)
     fresh.replace(database_path)
     return digested
 
@@ -184,6 +184,7 @@ def _shown(record: Record) -> str:
     return msgspec.json.encode(record.body).decode()
 
 
-def _remove(path: Path) -> None:
+def forgotten(path: Path) -> None:
+    """Gone, with what SQLite keeps beside it."""
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)

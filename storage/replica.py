@@ -2,8 +2,9 @@
 
 from msgspec import Struct
 
-from actors.messages import Committed
+from actors.messages import Committed, Snapshot
 from storage.books import Books, fold
+from storage.snapshots import unpacked
 
 
 class Replica(Struct, frozen=True):
@@ -23,3 +24,12 @@ def told(replica: Replica, news: Committed) -> Replica:
         return replica
     unknown = news.records[replica.lsn - news.after :]
     return Replica(fold(unknown, replica.books), news.through)
+
+
+def restored(replica: Replica, snapshot: Snapshot) -> Replica:
+    """The books of a snapshot, unless ours are newer."""
+    if snapshot.lsn <= replica.lsn:
+        return replica
+    books = unpacked(snapshot.books.encode())
+    assert books is not None, "the log's owner runs other code than we do"
+    return Replica(books, snapshot.lsn)

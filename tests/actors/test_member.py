@@ -7,8 +7,27 @@ import pytest
 
 from actors.base import Actor, System
 from actors.member import Member
-from actors.messages import Address, Begin, Directory, Durable, Id, Offered, Ping, Pong, Role, Ticks
+from actors.messages import (
+    Address,
+    Begin,
+    Committed,
+    Directory,
+    Durable,
+    Id,
+    Offered,
+    Ping,
+    Pong,
+    Ready,
+    Role,
+    Snapshot,
+    Subscribe,
+    Ticks,
+)
+from storage import logs
 from storage.config import Run, Settings
+from storage.snapshots import packed
+from tests.actors.alone import alone
+from tests.deals import busy_desk
 
 
 class Asker(Member):
@@ -136,3 +155,33 @@ def heard(system, asker):
     """Once everything that was said before has arrived."""
     time.sleep(0.2)
     return system.ask(asker, Ping(1)).facts["heard"]
+
+
+class Reader(Member):
+    """Keeps books."""
+
+    def opened(self):
+        self.read = []
+
+    def news(self, message):
+        self.read += message.records
+
+
+def test_a_newcomer_begins_with_a_snapshot_and_after_that_misses_no_record(tmp_path, monkeypatch):
+    monkeypatch.setattr(logs, "start", lambda *_, **__: None)
+    desk = busy_desk()
+    last = len(desk.records)
+    reader = alone(Reader, tmp_path, "reader", "wal", "supervisor")
+    assert reader.told == [("wal", Subscribe(Role("reader"), 0))]
+    assert reader.heard(Snapshot(last, packed(desk.books).decode())) == []
+    said = reader.heard(Committed(last, last, ()))
+    assert said == [("supervisor", Ready(Role("reader"), last))]
+    assert reader.replica.books == desk.books
+    assert reader.heard(Committed(last + 5, last + 6, (desk.records[0],))) == [
+        ("wal", Subscribe(Role("reader"), last, every=True))
+    ]
+    missed = tuple(desk.records[:1]) * 2
+    assert reader.heard(Committed(last, last + 2, missed, replay=True)) == [
+        ("wal", Subscribe(Role("reader"), last + 2, every=True))
+    ]
+    assert reader.read == list(missed)

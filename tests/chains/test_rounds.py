@@ -1,6 +1,6 @@
 """Who has looked at which tick: the slowest decides, and nobody keeps what was read too early."""
 
-from chains.rounds import Follower, Round, asked, done, followed, handled, hungry, passed, wishes_at
+from chains.rounds import Follower, Round, asked, done, followed, handled, hungry, left, passed, wishes_at
 
 
 def both():
@@ -66,3 +66,9 @@ def test_who_has_read_ahead_gets_no_more_until_the_others_have_caught_up():
     assert hungry(reborn) == ["a"]
     assert hungry(handled(reborn, "a", 160, (), 0)) == []
     assert hungry(done(handled(reborn, "a", 160, (), 0), 140, 0)) == ["a", "b"]
+
+
+def test_a_successor_is_given_nothing_before_it_has_said_from_where_on():
+    assert left(both(), "b") == followed(Round(100), "a", 100)
+    assert hungry(left(both(), "b")) == ["a"]
+    assert left(left(both(), "b"), "b") == left(both(), "b")

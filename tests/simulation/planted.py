@@ -110,17 +110,16 @@ MUTANTS = (
         also=(
             (
                 "actors/wal.py",
-                "        self.subscribers[role] = sender\n",
-                "        self.subscribers[role] = sender\n"
-                "        after = max(after, self.log.head.lsn - 1)\n",
+                "        batch = self.log.read(after)\n",
+                "        after = max(after, head - 1)\n        batch = self.log.read(after)\n",
             ),
         ),
     ),
     Mutant(
         "subscribers that come back miss what they missed",
         "actors/wal.py",
-        "        while batch := self.log.read(after):",
-        "        while batch := self.log.read(max(after, self.log.head.lsn - 1)):",
+        "        batch = self.log.read(after)\n",
+        "        after = max(after, head - 1)\n        batch = self.log.read(after)\n",
     ),
     Mutant(
         "a market that nobody knows yet is answered",
@@ -239,9 +238,21 @@ MUTANTS = (
     ),
     Mutant(
         "a snapshot restored over later records",
+        "storage/start.py",
+        "log.after(lsn)",
+        "log.after(lsn + 1)",
+    ),
+    Mutant(
+        "a newcomer is told old books as the newest",
         "actors/wal.py",
-        "if number > lsn)",
-        "if number > lsn + 1)",
+        "        if self._packed[0] != self.log.head.lsn:\n",
+        "        if not self._packed[1]:\n",
+    ),
+    Mutant(
+        "the last word of the dead is written after their successor has read the log",
+        "actors/wal.py",
+        "        if sender in self.retired:",
+        "        if not self.members:",
     ),
     Mutant(
         "news that are known are applied again",
@@ -252,8 +263,8 @@ MUTANTS = (
         also=(
             (
                 "actors/wal.py",
-                "        self.subscribers[role] = sender\n",
-                "        self.subscribers[role] = sender\n        after = max(after - 1, 0)\n",
+                "        batch = self.log.read(after)\n",
+                "        after = max(after - 1, 0)\n        batch = self.log.read(after)\n",
             ),
         ),
     ),

@@ -2,9 +2,10 @@
 
 import pytest
 
-from actors.messages import Committed
+from actors.messages import Committed, Snapshot
 from storage.books import fold
-from storage.replica import Replica, fits, told
+from storage.replica import Replica, fits, restored, told
+from storage.snapshots import packed
 from tests.deals import busy_desk
 
 RECORDS = tuple(busy_desk().records)
@@ -33,3 +34,14 @@ def test_news_after_a_gap_do_not_fit_and_are_never_believed():
     assert not fits(replica, committed(6, 8))
     with pytest.raises(AssertionError, match="records 6 to 6 are missing"):
         told(replica, committed(6, 8))
+
+
+@pytest.mark.parametrize("lsn", range(len(RECORDS) + 1))
+def test_a_snapshot_and_the_news_after_it_make_the_books_of_all_records(lsn):
+    newcomer = restored(Replica(), Snapshot(lsn, packed(fold(RECORDS[:lsn])).decode()))
+    assert told(newcomer, committed(lsn, len(RECORDS))) == Replica(fold(RECORDS), len(RECORDS))
+
+
+def test_a_snapshot_that_is_older_than_the_books_changes_nothing():
+    replica = told(Replica(), committed(0, 8))
+    assert restored(replica, Snapshot(5, packed(fold(RECORDS[:5])).decode())) is replica
