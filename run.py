@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
-from actors.commands import control
+from actors.commands import control, latch
 from actors.commands.arguments import completed
 from actors.commands.doctor import doctor as look_at_everything
 from actors.commands.options import (
     CONFIG,
     Config,
     DataDir,
-    HaltScope,
     Json,
     folder_of,
     overrides,
@@ -25,7 +24,6 @@ from actors.commands.paper import paper as trade
 from actors.commands.recover import recover as look_ahead
 from actors.commands.refused import FAILED, REFUSED, CannotRunError
 from actors.commands.wal_app import log_commands
-from actors.messages import EVERYTHING
 from chains.feeds.tables import RecordingError
 from storage import logs
 from storage.config import load
@@ -41,6 +39,8 @@ app = typer.Typer(
 config_commands = typer.Typer(help="Look at the configuration.")
 app.add_typer(log_commands, name="wal")
 app.add_typer(config_commands, name="config")
+app.command()(latch.halt)
+app.command()(latch.lift)
 
 
 @app.command()
@@ -87,28 +87,6 @@ def stop(
     """End a run in order, from another terminal, and wait until it has ended."""
     seconds = load(config).run.drain_seconds + 10.0
     raise typer.Exit(control.stop(folder_of(config, given), close_positions, seconds))
-
-
-@app.command()
-def halt(
-    reason: Annotated[str, typer.Option(help="For the log, and for whoever lifts it.")],
-    scope: HaltScope = EVERYTHING,
-    given: DataDir = None,
-    config: Config = CONFIG,
-) -> None:
-    """Buy nothing more, from now on and over restarts, while stops and other exits go on selling."""
-    raise typer.Exit(control.halt(folder_of(config, given), scope, reason))
-
-
-@app.command()
-def lift(
-    reason: Annotated[str, typer.Option(help="Why it is safe to go on.")],
-    scope: HaltScope = EVERYTHING,
-    given: DataDir = None,
-    config: Config = CONFIG,
-) -> None:
-    """End a halt: that of an operator, or that of a wallet whose key a stranger has used."""
-    raise typer.Exit(control.lift(folder_of(config, given), scope, reason))
 
 
 @app.command()
