@@ -21,7 +21,20 @@ import actors.wal
 from actors.base import Actor
 from actors.executor import Executor
 from actors.market import Market
-from actors.messages import Append, Close, Execute, Id, Propose, Refusal, Role, RunState, Start, Stop
+from actors.messages import (
+    NEVER,
+    WALLET,
+    Append,
+    Close,
+    Execute,
+    Id,
+    Propose,
+    Refusal,
+    Role,
+    RunState,
+    Start,
+    Stop,
+)
 from actors.portfolio import Portfolio
 from actors.positions import Positions
 from actors.strategist import Strategist
@@ -33,11 +46,14 @@ from storage.books import fold
 from storage.config import Exits, Limits, Momentum, Paper, Run, Settings
 from storage.layout import log_path, venue_path
 from storage.log import Log, records
+from storage.trades import halting
 from tests.simulation.checks import Naive, demand
 from tests.simulation.evm import EvmChain, EvmVenue
 from tests.simulation.evm_checks import EvmNaive
-from tests.simulation.outside import MINUTE_NS, USDC, Chain, Prices, SimVenue
+from tests.simulation.outside import MINUTE_NS, T0, USDC, Chain, Prices, SimVenue
 from tests.simulation.scheduler import Crash, Scheduler, Stuck
+from tests.simulation.svm import SvmChain, SvmVenue
+from tests.simulation.svm_checks import SvmNaive
 
 CAST = {
     Role("wal"): Wal, Role("portfolio"): Portfolio, Role("executor"): Executor, Role("positions"): Positions,
@@ -83,6 +99,8 @@ class World:
         self.scheduler.repeat_share = self.chance.choice([0.0, 0.05])
         self.scheduler.killed = self.buried
         self.told_out = 0
+        halts = isinstance(self.chain, SvmChain) and self.chance.random() < 0.2
+        self.halt_ns = T0 + self.chance.randint(3, 12) * MINUTE_NS if halts else NEVER
 
     def now_ns(self) -> int:
         return int(self.scheduler.now * 1e9)
@@ -153,6 +171,7 @@ class World:
                 self.kill_all()
                 self.start()
             self.perhaps_stop()
+            self.perhaps_halt()
             alive = self.scheduler.step()
             demand(alive, "liveness: nobody has anything left to do")
             self.look_out()
@@ -168,6 +187,14 @@ class World:
         if over and self.naive.halted and not self.stopped:
             self.stopped = True
             self.scheduler.send("outside", self.path, Stop(Id("stop"), False))
+
+    def perhaps_halt(self) -> None:
+        """The operator halts the wallet, and says so again until it is in the log."""
+        wal = next((path for path in self.scheduler.seats if path.startswith("wal")), None)
+        due = self.chain.head_ns >= self.halt_ns and not self.naive.halted
+        if wal and due and self.scheduler.steps % 50 == 0:
+            halt = halting(Id("halt"), WALLET, "the operator", self.halt_ns)
+            self.scheduler.send("outside", wal, halt)
 
     def look_out(self) -> None:
         if len(self.chain.broadcasts) > self.told_out:
@@ -205,12 +232,15 @@ class World:
         demand(new <= {"StateSaved"}, f"recovering twice is not recovering once: {new}")
 
 
-def made(seed: int) -> tuple[Chain | EvmChain, Naive]:
-    """Every second schedule is played on an EVM chain."""
+def made(seed: int) -> tuple[Chain | EvmChain | SvmChain, Naive]:
+    """Every second schedule is played on the paper chain, the others on an EVM chain or on Solana."""
     chance = random.Random(f"chain {seed}")
     if seed % 2:
         chain = Chain(seed, chance)
         return chain, Naive(chain)
+    if seed % 4 == 2:
+        svm = SvmChain(seed, chance, private=seed % 3 == 0)
+        return svm, SvmNaive(svm)
     evm = EvmChain(seed, chance, private=seed % 6 == 0)
     return evm, EvmNaive(evm)
 
@@ -252,7 +282,7 @@ def world_of(seed: int) -> Iterator[World]:
         "The chain of the schedule is in memory; an executor sees that it is there."
     )
     world = World(seed, folder)
-    venue = EvmVenue if isinstance(world.chain, EvmChain) else SimVenue
+    venue = {EvmChain: EvmVenue, SvmChain: SvmVenue}.get(type(world.chain), SimVenue)
     venue.chain, venue.hook = world.chain, staticmethod(world.perhaps_die)
     logger.remove()
     patches = [
@@ -285,7 +315,7 @@ def play(seed: int, trace: list[str] | None = None) -> World:
             world.start()
             world.to_the_end()
             world.check_the_end()
-            if seed % 4 == 0:
+            if seed % 5 == 0:
                 world.check_twice()
         except AssertionError:
             world.describe()
