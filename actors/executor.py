@@ -222,6 +222,7 @@ class Executor(Member):
         signed = Signed(
             live.order.id, len(live.attempts) + 1, attempt.raw, attempt.tx_id, attempt.nonce,
             attempt.min_amount_out, attempt.valid_until_ns, attempt.channel, cancel,
+            attempt.last_valid_height, attempt.slot,
         )  # fmt: skip
         append = signing(signed, tick.at_ns)
         self.signing[append.id] = signed

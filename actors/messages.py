@@ -294,6 +294,8 @@ class Signed(Struct, frozen=True, tag=True):
     valid_until_ns: int  # Past this on the venue's own clock the transaction can not land; NEVER: it can.
     channel: str
     cancels: bool = False  # It does nothing but use up the nonce of the attempts before it.
+    last_valid_height: int = 0  # Solana: past this block height it can not land.
+    slot: int = 0  # Solana: at signing; it can not have landed before.
 
 
 class Landed(Struct, frozen=True, tag=True):

@@ -30,6 +30,8 @@ class Attempt(Struct, frozen=True):
     min_amount_out: Units
     valid_until_ns: int  # Once the venue's head is here it can not land any more.
     channel: str
+    last_valid_height: int = 0
+    slot: int = 0
 
 
 class Receipt(Struct, frozen=True):

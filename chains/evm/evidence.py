@@ -49,7 +49,7 @@ def seen(chain: Chain, question: Question, first: View | None, second: View | No
     receipt, newest = _receipt(case, first), case.live.attempts[-1] if case.live.attempts else None
     clock_ns = first.at_ns if first and newest else question.now_ns
     found = Evm(
-        node=_node(question, first, second),
+        node=_node(chain, question, first, second),
         receipt=_kind(case, receipt),
         depth=_depth(chain, first, receipt),
         nonce=_nonce(case, first, second),
@@ -67,15 +67,23 @@ def raised(fee: int) -> int:
     return -(-fee * (1_000 + BUMP_PER_MILLE) // 1_000)
 
 
-def _node(question: Question, first: View | None, second: View | None) -> Node:
+def _node(chain: Chain, question: Question, first: View | None, second: View | None) -> Node:
     if first is None:
         return Node.DOWN
     if first.head < question.case.newest_block:
         return Node.LAGGING
-    ahead = any(receipt.block > first.head for receipt in first.receipts)
-    torn = ahead or len(first.receipts) > 1 or first.count_at_k > first.count
+    torn = _torn(chain, question.case, first)
     undone = first.count_at_k < question.case.settled  # What was final is gone: more than a reorg.
     return Node.DISAGREES if torn or undone or _contradicts(first, second) else Node.OK
+
+
+def _torn(chain: Chain, case: Case, view: View) -> bool:
+    """Its answers are not of one block: a receipt is final just if its nonce is used at the final block."""
+    if len(view.receipts) > 1 or view.count_at_k > view.count:
+        return True
+    used = bool(case.live.attempts) and view.count_at_k > case.live.attempts[-1].nonce
+    depths = (view.head - receipt.block + 1 for receipt in view.receipts)
+    return any(deep < 1 or (deep >= chain.final_depth) != used for deep in depths)
 
 
 def _contradicts(first: View, second: View | None) -> bool:

@@ -7,17 +7,26 @@ from tests.simulation.checks import Naive
 from tests.simulation.evm import EvmChain, EvmVenue
 from tests.simulation.evm_checks import EvmNaive
 from tests.simulation.outside import Chain, SimVenue
+from tests.simulation.svm import SvmChain, SvmVenue
+from tests.simulation.svm_checks import SvmNaive
+
+PAPER, EVM = 0, 1
 
 
 def compared(outside: int) -> bool:
     """Only what happens on the paper chain does not depend on how often it is asked."""
-    return outside % 2 == 0
+    return outside % 3 == PAPER
 
 
 def chain_of(outside: int, seed: int) -> tuple[Any, Any, Naive]:
+    chance = random.Random(f"chain {seed}")
     if compared(outside):
         silent = random.Random(f"chain {outside}").choice([0.05, 0.15, 0.15, 0.7])
-        chain = Chain(outside, silent)
-        return chain, SimVenue, Naive(chain)
-    evm = EvmChain(outside, random.Random(f"chain {seed}"), private=outside % 6 == 1)
-    return evm, EvmVenue, EvmNaive(evm)
+        paper = Chain(outside, silent)
+        return paper, SimVenue, Naive(paper)
+    private = outside % 2 == 0
+    if outside % 3 == EVM:
+        evm = EvmChain(outside, chance, private=private)
+        return evm, EvmVenue, EvmNaive(evm)
+    svm = SvmChain(outside, chance, private=private)
+    return svm, SvmVenue, SvmNaive(svm)

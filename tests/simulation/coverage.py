@@ -5,14 +5,14 @@ from collections import Counter
 
 from actors.messages import Body
 from storage import orders
-from storage.resolution import EVM, PAPER, Table
+from storage.resolution import EVM, PAPER, SOLANA, Table
 from tests.simulation.world import World
 
 # Nothing is withdrawn yet by anybody.
 KINDS = {kind.__name__ for kind in typing.get_args(Body)} - {"Withdrawn"}
-PLAYED: tuple[Table, ...] = (PAPER, EVM)  # The chains that schedules are played on.
+PLAYED: tuple[Table, ...] = (PAPER, EVM, SOLANA)  # The chains that schedules are played on.
 # Nobody asks about what is over; and what has landed is known only by what was journalled.
-NEVER = {("EVM", "E1"), ("EVM", "E19")}
+NEVER = {("EVM", "E1"), ("EVM", "E19"), ("Solana", "S1")}
 REPEATED = ("Paper", "P1")  # No call of the resolver: an order that has ended is acknowledged again.
 
 

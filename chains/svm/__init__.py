@@ -1,0 +1,1 @@
+"""Solana: what its nodes say of an order."""

@@ -1,0 +1,209 @@
+"""What Solana nodes answer, as evidence on an order.  Pure; the rules are those of storage/resolution.py.
+
+A transaction has one signature and expires by block height.  Until then its absence means nothing; after it,
+only if the answer is from past the fence: the first finalized slot that we saw beyond the expiry.  Without
+that a node that is behind calls the living dead.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+
+from actors.messages import Landed, Signed
+from chains.venue import Receipt, Seen
+from storage.evidence import Channel, Deadline, Fence, Height, Ledger, Node, Signature, Solana, Wallet
+from storage.recovery import Case
+
+
+class Level(StrEnum):
+    PROCESSED = "processed"
+    CONFIRMED = "confirmed"
+    FINALIZED = "finalized"
+
+
+class Status(Struct, frozen=True):
+    slot: int
+    level: Level
+    error: bool
+    receipt: Receipt | None = None  # None: the node did not say what it did.
+
+
+class View(Struct, frozen=True):
+    """What one provider said, in the order in which it must be asked.
+
+    Of the newest attempt: an order has no other, for nothing replaces a Solana transaction.
+    """
+
+    provider: str
+    finalized_slot: int  # Of one answer with the height, and before the status.
+    height: int
+    slot: int  # Of the status: the node's newest when it looked.
+    searched: bool  # Through the whole history; a node forgets quickly what it is not made to look up.
+    status: Status | None
+    first_slot: int  # Of its ledger; what was before, it does not know.
+
+
+class Progress(Struct, frozen=True):
+    """What is remembered between two looks at a transaction; forgotten, it only takes longer."""
+
+    fence: int = 0  # 0: not seen beyond its expiry yet.
+    absences: frozenset[tuple[str, int]] = frozenset()  # Past the fence: provider and slot of the answer.
+
+
+class Question(Struct, frozen=True):
+    """What the nodes were asked about, and what we know without them."""
+
+    case: Case
+    wallet: Wallet
+    now_ns: int
+    providers: int  # That we have.
+
+
+def seen(
+    question: Question, first: View | None, second: View | None, progress: Progress
+) -> tuple[Seen, Progress]:
+    """`second`: another provider's view, at or after the first; None if it was not asked or has none."""
+    newest = _newest(question.case)
+    views = [view for view in (first, second) if view]
+    view = _telling(newest, views)
+    node = _node(question, first, views, view)
+    if newest and node is Node.OK:
+        progress = _advanced(newest, views, progress)
+    receipt = view.status.receipt if view and view.status else None
+    found = Solana(
+        node=node,
+        signature=_signature(question.case, view),
+        height=Height.EXPIRED if view and newest and expired(newest, view) else Height.VALID,
+        fence=_fence(question, progress),
+        ledger=_ledger(newest, view),
+        deadline=_deadline(question, view),
+        channel=Channel(newest.channel) if newest else Channel.PUBLIC,
+        wallet=question.wallet,
+    )
+    final = found.signature in {Signature.FINALIZED, Signature.FINALIZED_ERROR}
+    return Seen(found, receipt, final, _proof(progress)), progress
+
+
+def expired(signed: Signed, view: View) -> bool:
+    """By the finalized height: that of the head shrinks when a fork is given up."""
+    return view.height > signed.last_valid_height
+
+
+def _newest(case: Case) -> Signed | None:
+    return case.live.attempts[-1] if case.live.attempts else None
+
+
+def _whole(signed: Signed, view: View) -> bool:
+    """Whether the node would know it, wherever it landed."""
+    return view.searched and view.first_slot <= signed.slot
+
+
+def _telling(newest: Signed | None, views: Sequence[View]) -> View | None:
+    """The first that can tell anything: the absence from a ledger that is cut says nothing."""
+    telling = (view for view in views if newest is None or view.status or _whole(newest, view))
+    return next(telling, views[0] if views else None)
+
+
+# -- how far the nodes can be trusted ----------------------------------------------------------------
+def _node(question: Question, first: View | None, views: Sequence[View], view: View | None) -> Node:
+    case = question.case
+    if first is None or view is None or _untold(view):
+        return Node.DOWN
+    if any(each.slot < case.newest_block for each in views):
+        return Node.LAGGING
+    torn = any(each.status and each.status.slot > each.slot for each in views)
+    if torn or _contradict(case, views):
+        return Node.DISAGREES
+    if case.booked and view.status is None:
+        return _on_its_absence(question, case.booked, views)
+    return Node.OK
+
+
+def _untold(view: View) -> bool:
+    """Of what counts we must know what it did."""
+    status = view.status
+    return status is not None and status.level is not Level.PROCESSED and status.receipt is None
+
+
+def _contradict(case: Case, views: Sequence[View]) -> bool:
+    """Two providers, two answers; one without the ledger has given none."""
+    newest = _newest(case)
+    answers = [view.status for view in views if view.status or (newest and _whole(newest, view))]
+    return len({(each.slot, each.error) if each else None for each in answers}) > 1
+
+
+def _on_its_absence(question: Question, booked: Landed, views: Sequence[View]) -> Node:
+    """What was booked is gone if its slot is final without it, and all of two providers say so.
+
+    A node's newest slot proves nothing: it may be on a fork that all others have left.
+    """
+    if len(views) < min(2, question.providers):
+        return Node.DOWN
+    behind = any(not booked.block <= view.finalized_slot <= view.slot for view in views)
+    return Node.LAGGING if behind else Node.OK
+
+
+# -- the transaction ---------------------------------------------------------------------------------
+def _signature(case: Case, view: View | None) -> Signature:
+    if view is None or view.status is None:
+        return Signature.ABSENT
+    status = view.status
+    if status.level is Level.PROCESSED:
+        return Signature.PROCESSED
+    if status.level is Level.CONFIRMED:
+        return Signature.CONFIRMED_ERROR if status.error else Signature.CONFIRMED
+    if status.error:
+        return Signature.FINALIZED_ERROR
+    return Signature.FINALIZED if _as_booked(case.booked, status.receipt) else Signature.ABSENT
+
+
+def _as_booked(booked: Landed | None, receipt: Receipt | None) -> bool:
+    """Another fill, for good: what was booked is then gone, though its signature is not."""
+    return booked is None or (receipt is not None and _amounts(receipt) == _amounts(booked))
+
+
+def _amounts(fill: Receipt | Landed) -> tuple[int, int, int]:
+    return fill.amount_in, fill.amount_out, fill.fee
+
+
+def _ledger(newest: Signed | None, view: View | None) -> Ledger:
+    """A node that has it has the ledger that matters."""
+    known = view is not None and (view.status is not None or newest is None or _whole(newest, view))
+    return Ledger.WHOLE if known else Ledger.CUT
+
+
+def _deadline(question: Question, view: View | None) -> Deadline:
+    newest = _newest(question.case)
+    if newest is None:
+        late = question.now_ns > question.case.live.order.deadline_ns
+    else:
+        late = view is not None and expired(newest, view)
+    return Deadline.PAST if late else Deadline.BEFORE
+
+
+# -- the fence ---------------------------------------------------------------------------------------
+def _advanced(newest: Signed, views: Sequence[View], progress: Progress) -> Progress:
+    for view in views:
+        fence = progress.fence or (view.finalized_slot if expired(newest, view) else 0)
+        absences = frozenset() if view.status else progress.absences | _absence(newest, view, fence)
+        progress = Progress(fence, absences)
+    return progress
+
+
+def _absence(newest: Signed, view: View, fence: int) -> frozenset[tuple[str, int]]:
+    counts = 0 < fence <= view.slot and _whole(newest, view)
+    return frozenset({(view.provider, view.slot)} if counts else ())
+
+
+def _fence(question: Question, progress: Progress) -> Fence:
+    """The same node at the same slot has said nothing twice."""
+    providers = {provider for provider, _ in progress.absences}
+    if len(progress.absences) >= 2 and len(providers) >= min(2, question.providers):
+        return Fence.TWICE
+    return Fence.ONCE if progress.absences else Fence.BEHIND
+
+
+def _proof(progress: Progress) -> str:
+    answers = ", ".join(f"{provider} at slot {slot}" for provider, slot in sorted(progress.absences))
+    return f"expired before slot {progress.fence}, and absent: {answers}" if answers else ""

@@ -1,0 +1,105 @@
+"""The naive books of a schedule on a chain that forks: a fill can be undone until it is final."""
+
+from actors.messages import (
+    Dead,
+    Finalized,
+    Landed,
+    PositionReversed,
+    Reversed,
+    Reverted,
+    Side,
+)
+from tests.simulation.checks import Naive, demand
+from tests.simulation.outside import USDC
+
+
+class ForkNaive(Naive):
+    """`chain.receipt` is what stands now, `chain.ever` what has stood at any time."""
+
+    def __init__(self, chain) -> None:
+        super().__init__(chain)
+        self.fills: dict[str, Landed] = {}  # Booked, not final; by order.
+
+    def open(self, tx_id: str) -> bool:
+        """Whether what is on chain of it can still change."""
+        raise NotImplementedError
+
+    def free(self) -> int:
+        unsettled = sum(
+            fill.amount_out for id, fill in self.fills.items() if self.orders[id].side is Side.SELL
+        )
+        return super().free() - unsettled
+
+    def take(self, body) -> None:
+        match body:
+            case Landed():
+                self.land(body)
+            case Reverted():
+                self.revert(body)
+            case Finalized(order, tx_id):
+                fill = self.fills.pop(order)
+                demand(fill.tx_id == tx_id, f"{tx_id} is final, and {fill.tx_id} was booked")
+                demand(not self.open(tx_id), f"{tx_id} is called final too early")
+                real = self.chain.receipt(tx_id)
+                demand(real and amounts(real) == amounts(fill), f"no-guess: {tx_id}: final is {real}")
+                self.end(order, "landed")
+            case Reversed(order, tx_id):
+                self.undo(self.fills.pop(order), tx_id)
+            case Dead(order, tx_id, _):
+                landed = [each for each in self.attempts(order) if self.chain.receipt(each)]
+                demand(not landed, f"no-guess: {order} is called dead and {landed} is on chain")
+                demand(not self.open(tx_id), f"no-guess: {order} is called dead and may still land")
+                self.end(order, "dead")
+            case PositionReversed():
+                """It follows from what comes after it."""
+            case _:
+                super().take(body)
+
+    def attempts(self, order: str) -> list[str]:
+        return [tx for tx, signed in self.signed.items() if signed.order == order]
+
+    def land(self, body: Landed) -> None:
+        real = self.chain.ever.get(body.tx_id, [])
+        demand(real, f"no-guess: {body.tx_id} is booked and never was on chain")
+        same = any(each.landed and amounts(each) == amounts(body) for each in real)
+        demand(same, f"settle-from-chain: {amounts(body)} booked, {real} real")
+        self.move(body, 1)
+        if body.final:
+            demand(not self.open(body.tx_id), f"{body.tx_id} is called final too early")
+            self.end(body.order, "landed")
+        else:
+            self.fills[body.order] = body
+
+    def revert(self, body: Reverted) -> None:
+        real = self.chain.receipt(body.tx_id)
+        demand(real and not real.landed, f"no-guess: {body.tx_id} is booked as reverted, and is {real}")
+        demand(real.fee == body.fee, f"settle-from-chain: a fee of {body.fee} is booked, and is {real.fee}")
+        demand(not self.open(body.tx_id), f"no-guess: {body.tx_id} is booked too early")
+        self.cash -= body.fee
+        self.end(body.order, "reverted")
+
+    def undo(self, fill: Landed, tx_id: str) -> None:
+        demand(fill.tx_id == tx_id, f"{tx_id} is undone, and {fill.tx_id} was booked")
+        self.move(fill, -1)
+
+    def move(self, fill: Landed, sign: int) -> None:
+        order = self.orders[fill.order]
+        buy = order.side is Side.BUY
+        spent = fill.fee + (fill.amount_in if buy else 0)
+        self.cash -= sign * (spent - (0 if buy else fill.amount_out))
+        self.set_aside[order.id] -= sign * spent
+        change = fill.amount_out if buy else -fill.amount_in
+        self.held[order.token] = self.held.get(order.token, 0) + sign * change
+
+    def all_ended(self, stolen: int = 0) -> None:
+        demand(not self.live, f"liveness: {sorted(self.live)} never ended")
+        landed = self.chain.landed_orders
+        demand(len(landed) == len(set(landed)), "exactly-once: an order has landed twice")
+        chain = {asset: amount for asset, amount in self.chain.balance.items() if amount}
+        cash = self.cash - stolen
+        ours = {asset: amount for asset, amount in {**self.held, USDC: cash}.items() if amount}
+        demand(ours == chain, f"the chain has {chain}, our books {ours}")
+
+
+def amounts(fill) -> tuple[int, int, int]:
+    return fill.amount_in, fill.amount_out, fill.fee

@@ -1,0 +1,284 @@
+"""A Solana-like chain as a schedule draws it: slots, heights, forks, late landings, and nodes that mislead.
+
+It keeps its own books by undoing blocks, and shares no code with ours.  A block's height is its place in the
+chain; slots are skipped, so their numbers grow faster.  What is final is never undone.
+"""
+
+import json
+import random
+from dataclasses import dataclass, field
+
+from actors.messages import NEVER, Asset, Tick, Units
+from chains.svm.evidence import Level, Progress, Question, Status, View, seen
+from chains.venue import Attempt, Quote, Receipt, Seen, Taken, Unanswered
+from tests.simulation.outside import CAPITAL, GAS, MINUTE_NS, T0, USDC, exchanged
+
+SLOTS_A_TICK, FINAL_DEPTH, FIRST_SLOT = 4, 4, 1_000
+PROVIDERS = ("alpha", "beta")
+
+
+@dataclass
+class Block:
+    slot: int
+    at_ns: int
+    before: dict[Asset, int] = field(default_factory=dict)  # Balances, to go back to.
+    receipts: dict[str, Receipt] = field(default_factory=dict)
+    landed: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Flight:
+    """Bytes on their way to a leader: not before this slot, nor this height."""
+
+    sent_slot: int
+    slot: int
+    height: int
+
+
+@dataclass
+class SvmChain:
+    """What really happened.  Lives as long as the schedule, whoever dies."""
+
+    seed: int
+    chance: random.Random
+    faults: bool = True
+    private: bool = False
+    blocks: list[Block] = field(default_factory=lambda: [Block(FIRST_SLOT, T0)])
+    final: int = 0  # The height up to which no fork can go back.
+    forks: int = 0
+    left: tuple[list[Block], int, str] = ([], 0, "")  # The branch given up last, and who is still on it.
+    cut_slot: int = 0  # All nodes have lost what was before it ...
+    cut_until_ns: int = 0  # ... until then.
+    flights: dict[str, list[Flight]] = field(default_factory=dict)
+    raws: dict[str, str] = field(default_factory=dict)
+    balance: dict[Asset, int] = field(default_factory=lambda: {USDC: CAPITAL})
+    broadcasts: list[str] = field(default_factory=list)
+    prices: dict[Asset, int] = field(default_factory=dict)
+    ever: dict[str, list[Receipt]] = field(default_factory=dict)  # Forks included.
+    head_ns: int = T0
+    calm_ns: int = T0 + 40 * MINUTE_NS  # Then nothing goes wrong any more.
+
+    def __post_init__(self) -> None:
+        self.validity = self.chance.choice([5, 8, 12])
+        self.providers = PROVIDERS[: self.chance.choice([1, 2, 2])]
+
+    # -- what anybody may know -------------------------------------------------------------------------------
+    @property
+    def head(self) -> Block:
+        return self.blocks[-1]
+
+    @property
+    def height(self) -> int:
+        return len(self.blocks) - 1
+
+    def receipt(self, tx_id: str) -> Receipt | None:
+        return next((block.receipts[tx_id] for block in self.blocks if tx_id in block.receipts), None)
+
+    @property
+    def landed_orders(self) -> list[str]:
+        return [order for block in self.blocks for order in block.landed]
+
+    def open(self, tx_id: str, last_valid_height: int) -> bool:
+        """Whether anything about it can still change: anybody who has seen its bytes can send them."""
+        final = any(tx_id in block.receipts for block in self.blocks[: self.final + 1])
+        return not final and self.final < last_valid_height
+
+    # -- what happens ----------------------------------------------------------------------------------------
+    def receive(self, raw: str, tx_id: str) -> None:
+        """It lands at once, or late, or in the last block that takes it, or never."""
+        self.broadcasts.append(tx_id)
+        self.raws[tx_id] = raw
+        slot, lot = self.head.slot, self.chance.random()
+        if not self.faults or lot < 0.4:
+            flight = Flight(slot, slot + 1, 0)
+        elif lot < 0.6:
+            flight = Flight(slot, slot + self.chance.choice([2, 5, 9]), 0)
+        elif lot < 0.75:
+            last = json.loads(raw)["last_valid_height"]
+            flight = Flight(slot, slot + 1, last - self.chance.choice([0, 0, 1]))
+        else:
+            return
+        self.flights.setdefault(tx_id, []).append(flight)
+
+    def advance(self, tick: Tick) -> None:
+        if tick.at_ns <= self.head_ns:
+            return
+        self.prices.update({bar.token: bar.open for bar in tick.bars})
+        self.faults = self.faults and tick.at_ns < self.calm_ns
+        if self.faults:
+            self._mishap(tick.at_ns)
+        for _ in range(SLOTS_A_TICK):
+            self._slot(self._next_slot(), tick.at_ns, 0.15)
+        self.head_ns = tick.at_ns
+
+    def _next_slot(self) -> int:
+        return max(self.head.slot, self.left[0][-1].slot if self.left[0] else 0) + 1
+
+    def _mishap(self, at_ns: int) -> None:
+        lot = self.chance.random()
+        if lot < 0.15 and self.height > self.final:
+            self._fork(self.chance.randint(1, self.height - self.final))
+        elif lot < 0.20:
+            self.cut_slot = self.head.slot
+            self.cut_until_ns = at_ns + self.chance.choice([2, 4, 8]) * MINUTE_NS
+
+    def _fork(self, depth: int) -> None:
+        """Another branch over the same slots; it skips more of them, so the height goes back."""
+        self.forks += 1
+        self.left = (list(self.blocks), self.final, self.chance.choice(self.providers))
+        gone = self.blocks[-depth:]
+        del self.blocks[-depth:]
+        self.balance = dict(gone[0].before)
+        for block in gone:
+            for tx_id in block.receipts:
+                if self.chance.random() < 0.6:
+                    self.flights.setdefault(tx_id, []).append(Flight(block.slot - 1, block.slot, 0))
+        for block in gone:
+            self._slot(block.slot, block.at_ns, 0.5)
+
+    def _slot(self, slot: int, at_ns: int, skipped: float) -> None:
+        if self.faults and self.chance.random() < skipped:
+            return
+        block = Block(slot, at_ns, dict(self.balance))
+        self.blocks.append(block)
+        for tx_id in list(self.flights):
+            if self._lands(tx_id, block):
+                del self.flights[tx_id]
+                receipt = self._executed(tx_id, json.loads(self.raws[tx_id]), block)
+                block.receipts[tx_id] = receipt
+                self.ever.setdefault(tx_id, []).append(receipt)
+        self.final = max(self.final, self.height - FINAL_DEPTH)
+
+    def _lands(self, tx_id: str, block: Block) -> bool:
+        tx = json.loads(self.raws[tx_id])
+        due = any(
+            each.sent_slot < block.slot and each.slot <= block.slot and each.height <= self.height
+            for each in self.flights[tx_id]
+        )
+        known = tx["token"] in self.prices and self.receipt(tx_id) is None
+        return due and known and self.height <= tx["last_valid_height"]
+
+    def _executed(self, tx_id: str, tx: dict, block: Block) -> Receipt:
+        self.balance[USDC] -= GAS
+        amounts = (0, 0)
+        paid, got, out = exchanged(tx, self.prices[tx["token"]])
+        lucky = random.Random(f"{self.seed}/{tx_id}/{self.forks}").random() < 0.75
+        if lucky and out >= tx["minimum"] and self.balance.get(paid, 0) >= tx["amount_in"]:
+            amounts = (tx["amount_in"], out)
+            self.balance[paid] -= amounts[0]
+            self.balance[got] = self.balance.get(got, 0) + out
+            block.landed.append(tx["order"])
+        return Receipt(tx_id, amounts != (0, 0), *map(Units, amounts), Units(GAS), block.at_ns, block.slot)
+
+
+class SvmVenue:
+    """Our client of one provider or two: silent, behind, on dead forks, without all of the ledger."""
+
+    chain: SvmChain  # Set for a schedule.
+    hook = staticmethod(lambda _: None)  # May end the process, before or after.
+
+    def __init__(self, *_: object) -> None:
+        """As the paper venue is made; what it remembers of the fence dies with it."""
+        self.progress: dict[str, Progress] = {}
+
+    def quote(self, side, token, amount_in, tick) -> Quote | Unanswered:
+        bar = next((bar for bar in tick.bars if bar.token == token), None)
+        if bar is None:
+            return Unanswered("no price")
+        swap = {"token": token, "amount_in": amount_in, "side": side}
+        return Quote(Units(exchanged(swap, bar.close)[2]), 0, tick.at_ns)
+
+    def build(self, order, quote, nonce, now_ns) -> Attempt:  # noqa: ARG002
+        minimum = quote.amount_out * (10_000 - order.slippage_bps) // 10_000
+        last, slot = self.chain.final + self.chain.validity, self.chain.head.slot
+        raw = json.dumps(
+            {"order": order.id, "token": order.token, "side": order.side, "amount_in": order.amount_in,
+             "minimum": minimum, "serial": nonce, "last_valid_height": last}
+        )  # fmt: skip
+        channel = "private" if self.chain.private else "public"
+        return Attempt(raw, f"tx {raw}", nonce, Units(minimum), NEVER, channel, last, slot)
+
+    def replacement(self, *_: object) -> Attempt:
+        raise AssertionError("nothing is replaced here")
+
+    def broadcast(self, raw, at_ns) -> Taken | Unanswered:  # noqa: ARG002
+        self.hook("before the broadcast")
+        lost = self._happens(0.1)  # The bytes never arrived, and nobody says so.
+        if not lost:
+            self.chain.receive(raw, f"tx {raw}")
+        self.hook("after the broadcast")
+        return Unanswered("timed out") if lost or self._happens(0.2) else Taken(f"tx {raw}")
+
+    def look(self, case, wallet, at_ns) -> Seen:
+        """The second provider is asked about what the first does not know: it may matter."""
+        tx_id = case.live.attempts[-1].tx_id if case.live.attempts else ""
+        question = Question(case, wallet, at_ns, len(self.chain.providers))
+        names = self.chain.chance.sample(self.chain.providers, len(self.chain.providers))
+        first = self._view(tx_id, names[0])
+        second = self._view(tx_id, names[1]) if first and not first.status and tx_id and names[1:] else None
+        found, self.progress[tx_id] = seen(question, first, second, self.progress.get(tx_id, Progress()))
+        return found
+
+    def _view(self, tx_id: str, provider: str) -> View | None:
+        chain = self.chain
+        if self._happens(0.08):
+            return None
+        final = max(0, chain.final - self._lag(0.05))
+        first_slot = self._first_slot()
+        blocks, known_final = self._branch(provider)
+        head = max(0, len(blocks) - 1 - self._lag(0.15))
+        status = self._status(tx_id, provider, blocks[: head + 1], min(known_final, head - FINAL_DEPTH))
+        if status and status.slot < first_slot:
+            status = None
+        return View(provider, chain.blocks[final].slot, final, blocks[head].slot, True, status, first_slot)
+
+    def _lag(self, share: float) -> int:
+        return self.chain.chance.randint(1, 12) if self._happens(share) else 0
+
+    def _branch(self, provider: str) -> tuple[list[Block], int]:
+        """One of two providers may still be on the branch that all others have left."""
+        blocks, final, stuck = self.chain.left
+        if blocks and stuck == provider and len(self.chain.providers) > 1 and self._happens(0.3):
+            return blocks, final
+        if self._happens(0.03):  # On a branch without any of ours, so far.
+            common = self.chain.final + 1
+            empty = [Block(each.slot, each.at_ns) for each in self.chain.blocks[common:]]
+            return [*self.chain.blocks[:common], *empty], self.chain.final
+        return self.chain.blocks, self.chain.final
+
+    def _status(self, tx_id: str, provider: str, blocks: list[Block], final: int) -> Status | None:
+        height = next((n for n, block in enumerate(blocks) if tx_id in block.receipts), None)
+        if height is None or self._hole(tx_id) == provider:
+            return None
+        receipt = blocks[height].receipts[tx_id]
+        processed = Level.PROCESSED if height == len(blocks) - 1 else Level.CONFIRMED
+        level = Level.FINALIZED if height <= final else processed
+        told = None if self._happens(0.03) else receipt
+        return Status(blocks[height].slot, level, not receipt.landed, told)
+
+    def _hole(self, tx_id: str) -> str:
+        """An error inside the archive becomes an absence: of one provider, for good."""
+        lot = random.Random(f"{self.chain.seed}/{tx_id}/hole")
+        hole = self.chain.faults and len(self.chain.providers) > 1 and lot.random() < 0.15
+        return lot.choice(PROVIDERS) if hole else ""
+
+    def _first_slot(self) -> int:
+        if self.chain.head_ns < self.chain.cut_until_ns:
+            return self.chain.cut_slot
+        recent = self.chain.blocks[-min(len(self.chain.blocks), 8) :]
+        return self.chain.chance.choice(recent).slot if self._happens(0.05) else 0
+
+    def advance(self, tick: Tick) -> None:
+        self.chain.advance(tick)
+
+    def head_ns(self) -> int:
+        return self.chain.head_ns
+
+    def balances(self) -> dict[Asset, Units]:
+        return {asset: Units(amount) for asset, amount in self.chain.balance.items()}
+
+    def close(self) -> None:
+        """It is not ours: it lives on."""
+
+    def _happens(self, share: float) -> bool:
+        return self.chain.faults and self.chain.chance.random() < share

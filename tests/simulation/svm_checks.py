@@ -1,0 +1,17 @@
+"""The naive books of a schedule on Solana: an order has one signature, and time alone ends it."""
+
+from tests.simulation.checks import demand
+from tests.simulation.fork_checks import ForkNaive
+
+
+class SvmNaive(ForkNaive):
+    def open(self, tx_id: str) -> bool:
+        return self.chain.open(tx_id, self.signed[tx_id].last_valid_height)
+
+    def sign(self, signed) -> None:
+        demand(not self.attempts(signed.order), f"exactly-once: {signed.order} has two signatures")
+        super().sign(signed)
+
+    def at_the_end(self) -> None:
+        """Halted or not: whatever has bytes lands or expires."""
+        self.all_ended()
