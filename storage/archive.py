@@ -12,11 +12,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from storage.backup import synced
 from storage.books import Books, fold
 from storage.chain import COLUMNS, FORMAT, Head, LogError
 from storage.log import ANCHOR, SCHEMA, Log
-from storage.log_file import archive_path, explained, reader, verify
+from storage.log_file import archive_path, explained, reader, synced, verify
 from storage.snapshots import unpacked
 
 _INSERT = f"INSERT INTO records VALUES ({','.join('?' * 11)})"  # noqa: S608

@@ -3,12 +3,11 @@
 A copy is only as good as its note: kept apart from the copy, it tells later whether both are still the same.
 """
 
-import os
 import sqlite3
 from pathlib import Path
 
 from storage.chain import Head, LogError
-from storage.log_file import explained, note_of, reader, verify
+from storage.log_file import explained, note_of, reader, synced, verify
 
 PAGES = 1_000  # At a time; a writer never waits, for it and a reader do not lock one another out.
 
@@ -49,12 +48,3 @@ def _copied(log: Path, part: Path) -> None:
             raise explained(part, error) from error
         finally:
             fresh.close()
-
-
-def synced(path: Path) -> None:
-    """A file's bytes, or a folder's names, are on disk."""
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
