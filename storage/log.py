@@ -251,13 +251,15 @@ def _locked(path: Path) -> int:
     try:
         _folder_made(path.parent)
         lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            raise
+    except BlockingIOError as error:
+        raise LogBusy(f"{path}: another process writes this log; stop it first.") from error
     except OSError as error:
         raise explained(path, error) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(lock)
-        raise LogBusy(f"{path}: another process writes this log; stop it first.") from error
     return lock
 
 
