@@ -185,7 +185,7 @@ class Log:
                 self._database.execute("INSERT INTO snapshots VALUES (?, ?, ?)", row)
             self._checkpoint()
         except sqlite3.Error as error:
-            raise LogFailed(f"{self.path}: {error}; a snapshot could not be written") from error
+            raise LogFailed(f"{self.path}: {error}; a snapshot could not be written.") from error
 
     def snapshot(self) -> tuple[int, bytes] | None:
         try:
@@ -208,7 +208,7 @@ class Log:
                 self._database.execute(_STAYS)
             self._checkpoint()
         except sqlite3.Error as error:
-            raise LogFailed(f"{self.path}: {error}; the archived records could not be removed") from error
+            raise LogFailed(f"{self.path}: {error}; the archived records could not be removed.") from error
         self.anchor = self._seen = through
 
     def close(self) -> None:

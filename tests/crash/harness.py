@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from shutil import which
 
@@ -19,7 +20,6 @@ CALLS = (
     "openat", "mkdir", "write", "pwrite64", "pwritev", "ftruncate", "fallocate", "fsync", "fdatasync",
     "sync_file_range", "rename", "unlink", "unlinkat", "flock", "close",
 )  # fmt: skip
-SUFFIXES = (".db", ".db-wal", ".db-shm", ".db-journal", ".head", ".lock")
 MISSING = "" if which("strace") else "strace is missing: apt install strace"
 
 
@@ -87,7 +87,6 @@ def straced(trace: Path, command: list[str], *more: str) -> list[str]:
     return ["strace", "-qq", "-y", "-o", str(trace), "-e", "trace=" + ",".join(CALLS), *more, *command]
 
 
-def only(log: Path) -> list[str]:
-    """Only what touches the log's files is seen, and counted: `when=` of an injection counts nothing else."""
-    files = [str(log.with_suffix(suffix)) for suffix in SUFFIXES] + [str(log.parent)]
-    return [word for file in files for word in ("-P", file)]
+def only(folder: Path, names: Sequence[str]) -> list[str]:
+    """Only what touches these files is seen, and counted: `when=` of an injection counts nothing else."""
+    return [word for path in (folder, *(folder / name for name in names)) for word in ("-P", str(path))]

@@ -1,6 +1,6 @@
 """Crash images, what a power cut may leave, by the ten thousand: `python -m tests.crash.images [--images N]`.
 
-A child's calls are recorded once, over a first start, two deaths with a recovery each, and an orderly close.
+A child's calls are recorded once: a first start, deaths with a recovery each, archives, backups, closes.
 After every call the model of the disk gives images, each is written out and opened with production code.
 """
 
@@ -17,9 +17,13 @@ from tests.crash import checker, harness, traces
 from tests.crash.checker import Said
 from tests.crash.disk import Change, Disk, Image
 
-# Appends, and the sync at which it is killed: what it has written by then is not synced, and the next life
-# reads it.  Without one it is closed.
-LIVES = ((20, 16), (15, 12), (6, None), (12, 9))
+# Appends, the sync at which it is killed: what it has written by then is not synced, and the next life
+# reads it (without one it is closed), and what it does after the appends.
+ARCHIVE, BACKUP = "archive", "backup"
+LIVES = (
+    (20, 16, ()), (15, 12, ()), (6, None, (ARCHIVE, BACKUP)), (12, 9, ()), (14, None, (BACKUP, ARCHIVE)),
+    (3, 2, (BACKUP,)),
+)  # fmt: skip
 AT_ONCE = 6  # Images by chance at one call, before the next is looked at.
 
 
@@ -31,9 +35,9 @@ def recorded(place: Path, primed: int, control: str | None) -> list[Change | str
     path, trace = place / "recorded" / "wal.db", place / "trace"
     reader, found = traces.Reader(str(path.parent)), []
     more = ["--primed", str(primed), *(["--control", control] if control else [])]
-    for appends, last_sync in LIVES:
+    for appends, last_sync, chores in LIVES:
         kill = ["-e", f"inject=fdatasync:signal=SIGKILL:when={last_sync}"] if last_sync else []
-        command = harness.workload(path, "--appends", str(appends), *more)
+        command = harness.workload(path, "--appends", str(appends), "--then", *chores, *more)
         child = harness.run(harness.straced(trace, command, *traces.WHOLE, *kill))
         ends = {-9, 137} if last_sync and not control else {0, -9, 137}
         assert child.returncode in ends, child.stderr

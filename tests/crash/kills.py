@@ -1,7 +1,8 @@
 """SIGKILL at every file call of a log's life: `python -m tests.crash.kills [--points N]`.
 
 A first recording numbers the calls of an undisturbed child; then one child after another dies at the
-next.  Its parts are a first start with every kind of operation, and a recovery from what a death has left.
+next.  Its parts are a first start with every kind of operation, a recovery from what a death has left, and an
+archiving with a backup, which is begun anew after each death.
 """
 
 import re
@@ -26,6 +27,7 @@ class Part(Struct, frozen=True):
     appends: int
     before: Path | None  # What it starts from.
     said: Said  # What had been acknowledged by then.
+    then: tuple[str, ...] = ()  # What is done after the appends.
 
 
 class Point(Struct, frozen=True):
@@ -35,21 +37,25 @@ class Point(Struct, frozen=True):
     call: str
     number: int
     file: str
+    names: tuple[str, ...]  # Of all files that the part touches.
     after: str  # What the child has last said: open, ack, saved, closing or, before anything, nothing.
 
 
 def child(part: Part, log: Path, control: str | None) -> list[str]:
     more = ["--control", control] if control else []
-    return harness.workload(log, "--appends", str(part.appends), *more)
+    return harness.workload(log, "--appends", str(part.appends), "--then", *part.then, *more)
 
 
 def parts(place: Path) -> list[Part]:
     """The crash that the recoveries start from leaves everything in the -wal."""
-    left = place / "left" / "wal.db"
+    left, old = place / "left" / "wal.db", place / "old" / "wal.db"
     output = harness.run(harness.workload(left, "--appends", str(ROUND), "--abandon")).stdout
+    older = harness.run(harness.workload(old, "--appends", str(ROUND), "--then", "archive")).stdout
     return [
         Part("first start", ROUND + 3, None, Said()),
         Part("recovery", 4, left.parent, checker.said(output)),
+        Part("archiving", 1, left.parent, checker.said(output), ("archive", "backup")),
+        Part("second archiving", ROUND, old.parent, checker.said(older), ("archive", "backup")),
     ]
 
 
@@ -65,20 +71,21 @@ def points(part: Part, place: Path, control: str | None) -> Iterator[Point]:
     recorded = harness.run(harness.straced(trace, child(part, log, control)))
     assert recorded.returncode == 0, recorded.stderr
     seen: Counter[str] = Counter()
-    after = ""
-    for line in trace.read_text().splitlines():
+    after, lines = "", trace.read_text().splitlines()
+    names = tuple(sorted({_file(line, log) for line in lines if str(log.parent) in line} - {FOLDER}))
+    for line in lines:
         called = re.match(r"(\w+)\(", line)
         if told := re.match(r'write\(1<.*"(\w+) ', line):
             after = told[1]
         if called and str(log.parent) in line:
             seen[called[1]] += 1
-            yield Point(part, called[1], seen[called[1]], _file(line, log), after)
+            yield Point(part, called[1], seen[called[1]], _file(line, log), names, after)
 
 
 def _file(line: str, log: Path) -> str:
     """Only the last path counts: a file that is opened is named after its folder."""
     paths = re.findall(rf"{re.escape(str(log.parent))}(/[\w.-]+)?", line)
-    return paths[-1].strip("/") or FOLDER if paths else "?"
+    return paths[-1].strip("/") or FOLDER
 
 
 def killed(point: Point, place: Path, control: str | None) -> str:
@@ -86,10 +93,21 @@ def killed(point: Point, place: Path, control: str | None) -> str:
     log = log_of(point.part, place)
     kill = ("-e", f"inject={point.call}:signal=SIGKILL:when={point.number}")
     command = child(point.part, log, control)
-    dead = harness.run(harness.straced(place / "trace", command, *harness.only(log), *kill))
+    dead = harness.run(
+        harness.straced(place / "trace", command, *harness.only(log.parent, point.names), *kill)
+    )
     if dead.returncode not in {-9, 137}:
         return f"it was to be killed and ended with {dead.returncode}: {dead.stderr[-200:]}"
-    return checker.complaint(log, checker.said(dead.stdout, earlier=point.part.said))
+    last = checker.said(dead.stdout, earlier=point.part.said)
+    complaint = checker.complaint(log, last)
+    return complaint or (_begun_anew(point.part, log, last) if point.part.then else "")
+
+
+def _begun_anew(part: Part, log: Path, last: Said) -> str:
+    child = harness.run(harness.workload(log, "--appends", "0", "--then", *part.then))
+    if child.returncode != 0:
+        return f"it can not be done anew: {child.stderr[-200:]}"
+    return checker.complaint(log, checker.said(child.stdout, earlier=last))
 
 
 def sweep(most: int, seed: int, control: str | None = None) -> harness.Tally:
