@@ -43,7 +43,11 @@ def _copied(log: Path, part: Path) -> None:
             raise explained(part, error) from error
         try:
             database.backup(fresh, pages=PAGES)
-            fresh.execute("PRAGMA journal_mode = DELETE")  # One file, without a -wal beside it.
+            # One file, without a -wal beside it; SQLite answers what it has come to, and raises nothing.
+            if fresh.execute("PRAGMA journal_mode = DELETE").fetchone() != ("delete",):
+                raise LogError(
+                    f"{part}: it could not be finished; its folder must be writable and have room."
+                )
         except sqlite3.Error as error:
             raise explained(part, error) from error
         finally:

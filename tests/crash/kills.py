@@ -19,7 +19,7 @@ from tests.crash import checker, harness
 from tests.crash.checker import Said
 
 FOLDER = "its folder"
-ROUND = 24  # Appends: every kind of operation, and a snapshot.
+ROUND = 28  # Appends: every kind of operation, and a snapshot.
 
 
 class Part(Struct, frozen=True):
@@ -52,7 +52,7 @@ def parts(place: Path) -> list[Part]:
     output = harness.run(harness.workload(left, "--appends", str(ROUND), "--abandon")).stdout
     older = harness.run(harness.workload(old, "--appends", str(ROUND), "--then", "archive")).stdout
     return [
-        Part("first start", ROUND + 3, None, Said()),
+        Part("first start", ROUND, None, Said()),
         Part("recovery", 4, left.parent, checker.said(output)),
         Part("archiving", 1, left.parent, checker.said(output), ("archive", "backup")),
         Part("second archiving", ROUND, old.parent, checker.said(older), ("archive", "backup")),
