@@ -1,7 +1,7 @@
 """Flipped bits: every one of a small log, 10,000 of a large one: `python -m tests.crash.flips [--large N]`.
 
-A flip is harmless, if production code still reads every record and the snapshot as they were written.  It is bad
-if it is believed, and if the log is refused in any other way than by a sentence that names a record.
+A flip is harmless, if production code still reads every record and the snapshot as they were written.  It is
+bad if it is believed, and if the log is refused in any other way than by a sentence that names a record.
 """
 
 import re
