@@ -26,14 +26,12 @@ def test_an_error_at_any_file_call_ends_the_process_and_loses_nothing():
 
 @pytest.mark.skipif(bool(harness.MISSING), reason=harness.MISSING)
 def test_a_folder_that_can_not_be_synced_ends_the_process(tmp_path):
-    part, *_ = kills.parts(tmp_path)
-    point = next(
-        each
-        for each in kills.points(part, tmp_path, None)
-        if (each.call, each.file) == ("fsync", kills.FOLDER)
-    )
-    status, complaint = errors.ended(errors.Fault(part, point, "error=EIO"), tmp_path)
-    assert (status, complaint) == (FAILED, "")
+    log = tmp_path / "data" / "wal.db"
+    log.parent.mkdir()
+    fail = ["-P", str(log.parent), "-e", "inject=fsync,fdatasync:error=EIO:when=1+"]
+    child = harness.run(harness.straced(tmp_path / "trace", harness.workload(log, "--appends", "2"), *fail))
+    assert (child.returncode, child.stdout) == (FAILED, "")
+    assert "Input/output error; free some space (or mend the disk)" in child.stderr
 
 
 @contextmanager
