@@ -86,14 +86,16 @@ def ended(fault: Fault, place: Path) -> tuple[int, str]:
     return child.returncode, checker.complaint(log, last)
 
 
-def search(most: int, seed: int) -> tuple[harness.Tally, Counter[tuple[int, str]]]:
+def search(
+    most: int, seed: int, seconds: float = harness.LONG
+) -> tuple[harness.Tally, Counter[tuple[int, str]]]:
     """How the faults ended, by exit status, call and file."""
     tally, ends = harness.Tally("errors", "faults"), Counter()
     with harness.folder() as folder:
         place = Path(folder)
         found = faults(place, seed)
         print(f"errors: {len(found)} faults to inject", flush=True)
-        for index in sorted(Random(seed).sample(range(len(found)), min(most, len(found)))):
+        for index in tally.chosen(len(found), most, seed, seconds):
             fault = found[index]
             status, complaint = ended(fault, place)
             tally.note(str(fault), complaint)
@@ -105,7 +107,7 @@ def main() -> int:
     if harness.MISSING:
         sys.exit(harness.MISSING)
     asked = harness.options(__doc__, points=1_000_000)
-    tally, ends = search(asked.points, asked.seed)
+    tally, ends = search(asked.points, asked.seed, asked.seconds)
     for (status, what), count in sorted(ends.items()):
         print(f"  ended with {status:2}: {count:4} x {what}")
     return tally.verdict()

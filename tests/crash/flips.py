@@ -9,7 +9,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from random import Random
 from unittest.mock import patch
 
 from storage import log
@@ -65,9 +64,11 @@ def bits_of(name: str, data: bytes) -> int:
     return 8 * len(data.rstrip(b"\0") if name.endswith("-wal") else data)
 
 
-def search(small: int, large: int, hot: int, seed: int) -> tuple[harness.Tally, dict[str, Counter[str]]]:
+def search(
+    small: int, large: int, hot: int, seed: int, seconds: float = harness.LONG
+) -> tuple[harness.Tally, dict[str, Counter[str]]]:
     """By kind of log; of the small one every bit, if so many are asked for."""
-    found, tally, chance = {}, harness.Tally("flips", "bits"), Random(seed)
+    found, tally = {}, harness.Tally("flips", "bits")
     logs = {
         "small log": (SMALL, small, ".db", ()),
         "large log": (LARGE, large, ".db", ()),
@@ -80,15 +81,16 @@ def search(small: int, large: int, hot: int, seed: int) -> tuple[harness.Tally, 
             specimen = Specimen(Path(folder), appends, *more)
             name = specimen.log.with_suffix(suffix).name
             size = bits_of(name, specimen.files[name])
-            bits = chance.sample(range(size), min(most, size))
+            until = tally.seconds + (seconds - tally.seconds) / (len(logs) - len(found))
+            bits = tally.chosen(size, most, seed, until)
             found[kind] = flips(tally, specimen, name, bits)
-            print(f"flips: {kind}: {size} bits, {len(bits)} flipped: {dict(found[kind])}", flush=True)
+            print(f"flips: {kind}: {found[kind].total()} of {size} bits: {dict(found[kind])}", flush=True)
     return tally, found
 
 
 def main() -> int:
     asked = harness.options(__doc__, small=10_000_000, large=10_000, hot=10_000)
-    tally, _ = search(asked.small, asked.large, asked.hot, asked.seed)
+    tally, _ = search(asked.small, asked.large, asked.hot, asked.seed, asked.seconds)
     return tally.verdict()
 
 

@@ -6,14 +6,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from random import Random
 from shutil import which
 
 from tests.crash.workload import CONTROLS
 
 ROOT = Path(__file__).parents[2]
 SHM = Path("/dev/shm")
+LONG = 3_600  # Seconds: nobody waits longer.
 # Every call that changes a file, a folder or a lock, or makes a change durable.  Between two of them the
 # files stay what they are, so a crash there is the crash at the next.
 CALLS = (
@@ -34,6 +36,14 @@ class Tally:
     @property
     def seconds(self) -> float:
         return time.monotonic() - self._started
+
+    def chosen(self, count: int, most: int, seed: int, seconds: float) -> Iterator[int]:
+        """So many of so many, each once, by chance, and as long as there is time."""
+        for index in Random(seed).sample(range(count), min(most, count)):
+            if self.seconds > seconds:
+                print(f"{self.name}: its time is up", flush=True)
+                return
+            yield index
 
     def note(self, where: str, complaint: str) -> None:
         self.tried += 1
@@ -58,6 +68,7 @@ def options(doc: str, **more: int) -> argparse.Namespace:
     """The command line of a harness: --seed, --control, and its own bounds with their defaults."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=int, default=LONG, help="then it is judged by what was tried")
     parser.add_argument("--control", choices=CONTROLS, help="a log that is not durable: must be reported bad")
     for name, default in more.items():
         parser.add_argument(f"--{name}", type=int, default=default)

@@ -82,9 +82,14 @@ class Album:
 
 
 def search(
-    most: int, seed: int, control: str | None = None, first_bad: bool = False, primed: int = PRIMED
+    most: int,
+    seed: int,
+    control: str | None = None,
+    first_bad: bool = False,
+    primed: int = PRIMED,
+    seconds: float = harness.LONG,
 ) -> harness.Tally:
-    """So many distinct images, or until the first bad one."""
+    """So many distinct images, or so long, or until the first bad one."""
     tally = harness.Tally(f"images of {control or 'the log'}", "distinct images")
     with harness.folder() as folder, patch.object(log, "PRIMED", primed):
         place = Path(folder)
@@ -95,7 +100,7 @@ def search(
             for number, disk, last in moments(changes):
                 for image in disk.images(Random(f"{seed} {round} {number}"), AT_ONCE):
                     album.look(f"round {round}, call {number}", image, last)
-                    if tally.tried >= most or (first_bad and tally.bad):
+                    if tally.tried >= most or tally.seconds > seconds or (first_bad and tally.bad):
                         return tally
     raise AssertionError("unreachable")
 
@@ -104,7 +109,8 @@ def main() -> int:
     if harness.MISSING:
         sys.exit(harness.MISSING)
     asked = harness.options(__doc__, images=50_000, primed=PRIMED)
-    return search(asked.images, asked.seed, asked.control, primed=asked.primed).verdict()
+    bounds = {"primed": asked.primed, "seconds": asked.seconds}
+    return search(asked.images, asked.seed, asked.control, **bounds).verdict()
 
 
 if __name__ == "__main__":

@@ -11,12 +11,12 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 
 from msgspec import Struct
 
 from tests.crash import checker, harness
 from tests.crash.checker import Said
+from tests.crash.harness import LONG
 
 FOLDER = "its folder"
 ROUND = 28  # Appends: every kind of operation, and a snapshot.
@@ -110,15 +110,14 @@ def _begun_anew(part: Part, log: Path, last: Said) -> str:
     return checker.complaint(log, checker.said(child.stdout, earlier=last))
 
 
-def sweep(most: int, seed: int, control: str | None = None) -> harness.Tally:
-    """All points, or so many by chance, in their order."""
+def sweep(most: int, seed: int, control: str | None = None, seconds: float = LONG) -> harness.Tally:
+    """All points, or so many by chance."""
     tally = harness.Tally("kills", "points")
     with harness.folder() as folder:
         place = Path(folder)
         found = [point for part in parts(place) for point in points(part, place, control)]
-        chosen = sorted(Random(seed).sample(range(len(found)), min(most, len(found))))
         print(f"kills: {len(found)} points, {dict(Counter(point.call for point in found))}", flush=True)
-        for index in chosen:
+        for index in tally.chosen(len(found), most, seed, seconds):
             point = found[index]
             tally.note(f"{point.part.name}, {point.call} {point.number}", killed(point, place, control))
     return tally
@@ -128,7 +127,7 @@ def main() -> int:
     if harness.MISSING:
         sys.exit(harness.MISSING)
     asked = harness.options(__doc__, points=1_000_000)
-    return sweep(asked.points, asked.seed, asked.control).verdict()
+    return sweep(asked.points, asked.seed, asked.control, asked.seconds).verdict()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from actors.messages import Append, Deposited, Id
 from storage.books import fold
 from storage.log import Log, records
 from storage.trades import local
-from tests.crash import checker, errors, harness, kills
+from tests.crash import checker, errors, harness
 from tests.crash.workload import FAILED
 from tests.deals import USDC
 

@@ -2,7 +2,7 @@
 
 Run it once when a new format is released, or a new kind of file; it never replaces what is there.  Each
 format is kept as it is closed in order, as a killed process leaves it (with a hot -wal), and with an archive
-beside it.  `closed` and `killed` are of pages of 4096 bytes, as they were at first; all others of the size of today.
+beside it.  `closed` and `killed` are of pages of 4096 bytes, as they were at first; the others of today's.
 """
 
 import shutil
