@@ -7,7 +7,10 @@ import sqlite3
 import pytest
 
 from actors.messages import Append, Deposited, Id
+from storage import backup
 from storage import log as module
+from storage.backup import back_up
+from storage.chain import row_hash
 from storage.log import INDEX, PRIMED, Log, LogCorrupt, LogError, LogFailed, verify, verify_file
 from storage.trades import local
 from tests.deals import USDC, busy_desk
@@ -171,3 +174,53 @@ def test_damage_outside_of_any_record_is_named_after_the_last_that_is_good(path)
     for call in (verify, verify_file):
         with pytest.raises(LogCorrupt, match=f"record {last} is the last that can be read: .*Page 3"):
             call(path)
+
+
+def test_a_record_that_was_rewritten_with_a_hash_of_its_own_is_found_by_the_next(path):
+    written(path)
+    database = sqlite3.connect(path)
+    database.execute("DROP TRIGGER records_stay")
+    *fields, _ = database.execute("SELECT * FROM records WHERE lsn = 4").fetchone()
+    fields[6] += 1
+    change = (fields[6], row_hash(tuple(fields)))
+    database.execute("UPDATE records SET at_ns = ?, hash = ? WHERE lsn = 4", change)
+    database.commit()
+    database.close()
+    with pytest.raises(LogCorrupt, match="record 5 is not what was written"):
+        verify(path)
+
+
+class Unfinished(sqlite3.Connection):
+    """As after a disk error: SQLite goes on in the old mode, and says so where nobody has to look."""
+
+    def execute(self, statement, *more):
+        return super().execute("SELECT 'wal'" if "= DELETE" in statement else statement, *more)
+
+
+def test_a_copy_that_could_not_be_made_one_file_is_none(path, tmp_path, monkeypatch):
+    written(path)
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        backup.sqlite3, "connect", lambda *a, **b: connect(*a, **{**b, "factory": Unfinished})
+    )
+    with pytest.raises(LogError, match="could not be finished; its folder must be writable and have room"):
+        back_up(path, tmp_path / "copy.db")
+    assert not (tmp_path / "copy.db").exists()
+
+
+@pytest.mark.parametrize("content", [b"", None])
+def test_a_file_that_was_emptied_or_removed_is_no_new_log(path, content):
+    written(path)
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(LogCorrupt, match=r"record \d+ was acknowledged but the file is empty"):
+        Log.open(path)
+
+
+def test_a_copy_and_its_note_and_then_their_names_are_on_disk(path, tmp_path, monkeypatch):
+    written(path)
+    done = []
+    monkeypatch.setattr(backup, "synced", lambda each: done.append((each.name, each.exists())))
+    back_up(path, tmp_path / "copy.db")
+    assert done == [("copy.head", True), ("copy.db.part", True), (tmp_path.name, True)]
