@@ -118,7 +118,7 @@ class Log:
             head = end_of(database)
             assert_nothing_lost(path, head, database)
             files.append(_index_allocated(path))
-            if _primed(path) > PRIMED:
+            if _primed(path) > PRIMED:  # Else it would grow with every start that comes before a snapshot.
                 database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             _assert_tail(path, database)
             files.append(os.open(path.with_suffix(".head"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
