@@ -1,6 +1,6 @@
 # Every target sets itself up: on a bare Debian with python3, python3-venv, make and git, any of them just works.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench simulate mutants docs upstream lock clean
+.PHONY: help run test check bench simulate crash mutants docs upstream lock clean
 .DELETE_ON_ERROR:
 PYTHON ?= python3
 BIN := .venv/bin
@@ -31,6 +31,9 @@ bench: .venv/ok   ## Measure the transport and a whole run; ARGS=--quick for les
 
 simulate: .venv/ok   ## Play seeded schedules of the actors with everything that may go wrong; SECONDS=, SEEDS=, SEED=.
 	$(BIN)/python -m tests.simulation.run --seconds $(SECONDS) --seeds $(SEEDS) --seed $(SEED) $(ARGS)
+
+crash: .venv/ok   ## Kill, cut the power of, starve and flip the log everywhere; SECONDS=3600 for all of it, SEED=.
+	$(BIN)/python -m tests.crash.whole --seconds $(SECONDS) --seed $(SEED) $(ARGS)
 
 mutants: .venv/ok   ## Plant bugs one by one, and see that each is caught.
 	$(BIN)/python -m tests.simulation.mutants $(ARGS)

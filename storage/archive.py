@@ -13,10 +13,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from actors.messages import Record
-from storage.backup import synced
 from storage.chain import COLUMNS, FORMAT, Head, LogError, Row, head_after, record_of
 from storage.log import ANCHOR, SCHEMA, Log
-from storage.log_file import archive_path, archives_of, explained, reader, verify
+from storage.log_file import archive_path, archives_of, explained, reader, synced, verify
 from storage.start import started
 
 _INSERT = f"INSERT INTO records VALUES ({','.join('?' * 11)})"  # noqa: S608

@@ -3,12 +3,11 @@
 A copy is only as good as its note: kept apart from the copy, it tells later whether both are still the same.
 """
 
-import os
 import sqlite3
 from pathlib import Path
 
 from storage.chain import Head, LogError
-from storage.log_file import explained, note_of, reader, verify
+from storage.log_file import explained, note_of, reader, synced, verify
 
 PAGES = 1_000  # At a time; a writer never waits, for it and a reader do not lock one another out.
 
@@ -44,17 +43,12 @@ def _copied(log: Path, part: Path) -> None:
             raise explained(part, error) from error
         try:
             database.backup(fresh, pages=PAGES)
-            fresh.execute("PRAGMA journal_mode = DELETE")  # One file, without a -wal beside it.
+            # One file, without a -wal beside it; SQLite answers what it has come to, and raises nothing.
+            if fresh.execute("PRAGMA journal_mode = DELETE").fetchone() != ("delete",):
+                raise LogError(
+                    f"{part}: it could not be finished; its folder must be writable and have room."
+                )
         except sqlite3.Error as error:
             raise explained(part, error) from error
         finally:
             fresh.close()
-
-
-def synced(path: Path) -> None:
-    """A file's bytes, or a folder's names, are on disk."""
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

@@ -12,6 +12,7 @@ An I/O error leaves it unknown what is on disk.  `append` then raises `LogFailed
 is to end the process, start anew and read.
 """
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -36,6 +37,7 @@ from storage.chain import (
     record_of,
 )
 from storage.log_file import (
+    UNREADABLE,
     LogFailed,
     anchor_of,
     assert_format,
@@ -47,6 +49,7 @@ from storage.log_file import (
     noted_head,
     records,
     snapshot_in,
+    synced,
     verify,
     verify_file,
 )
@@ -58,6 +61,7 @@ __all__ = [
 
 PAGE = 2048  # An append changes few bytes of few pages, and writes whole pages.
 PRIMED = 4 << 20  # What appends overwrite, rather than lengthen the -wal file, which costs a second flush.
+INDEX = 256 << 10  # Of the -shm file: it is written through memory, where a full disk is a SIGBUS.
 _STAYS = """
 CREATE TRIGGER records_remain BEFORE DELETE ON records BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 """
@@ -96,32 +100,33 @@ class LogBusy(LogError):
 class Log:
     """The writer.  There is one, in the Wal actor; `open` refuses a second."""
 
-    def __init__(self, path: Path, database: sqlite3.Connection, lock: int, head: Head) -> None:
+    def __init__(self, path: Path, database: sqlite3.Connection, files: tuple[int, ...], head: Head) -> None:
         self.path, self.head = path, head
         self.anchor = self._seen = anchor_of(database)  # `_seen`: how far `verify_some` has come.
-        self._database, self._lock = database, lock
-        self._head_file = os.open(path.with_suffix(".head"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._database, self._files = database, files
+        self._head_file = files[-1]
         self._note_head()
 
     @classmethod
     def open(cls, path: Path) -> Self:
         """Take the lock, make sure that what is read is on disk, verify the newest of it; raises LogError."""
-        lock = _locked(path)
+        files = [_locked(path)]
         database: sqlite3.Connection | None = None
         try:
             _assert_not_emptied(path)
             database = _connected(path)
             head = end_of(database)
             assert_nothing_lost(path, head, database)
-            _primed(path)
-            database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            files.append(_index_allocated(path))
+            if _primed(path) > PRIMED:  # Else it would grow with every start that comes before a snapshot.
+                database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             _assert_tail(path, database)
-            return cls(path, database, lock, head)
+            files.append(os.open(path.with_suffix(".head"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            synced(path.parent)  # Whatever of it is new; SQLite does so too, and ignores the answer.
+            return cls(path, database, tuple(files), head)
         except BaseException as error:
-            if database:
-                database.close()
-            os.close(lock)
-            if isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError):
+            _let_go(database, files)
+            if isinstance(error, (*UNREADABLE, OSError)):
                 raise explained(path, error) from error
             raise
 
@@ -134,10 +139,10 @@ class Log:
             with self._database:
                 self._database.execute("BEGIN IMMEDIATE")
                 self._database.executemany(_INSERT, rows)
-        except sqlite3.Error as error:
-            raise LogFailed(f"{self.path}: {error}; the log could not be written") from error
-        self.head = head
-        self._note_head()
+            self.head = head
+            self._note_head()
+        except (sqlite3.Error, OSError) as error:
+            raise LogFailed(f"{self.path}: {error}; the log could not be written.") from error
         return head.lsn
 
     def read(self, after: int, most: int = 1_000) -> tuple[Record, ...]:
@@ -146,7 +151,7 @@ class Log:
             raise LogError(
                 f"{self.path}: records up to {self.anchor.lsn} are in the archive; read them there."
             )
-        rows: list[Row] = self._database.execute(_AFTER, (after, most)).fetchall()
+        rows = self._rows(_AFTER, (after, most))
         head = head_after(self.path, Head(after, rows[0][9] if rows else GENESIS), rows)
         if head.lsn < min(after + most, self.head.lsn):
             raise LogCorrupt(f"{self.path}: record {head.lsn + 1} is missing; restore the last backup.")
@@ -160,7 +165,7 @@ class Log:
 
     def verify_some(self, most: int = 1_000) -> int:
         """Verify the next records and their index; the LSN it came to.  After the last it begins anew."""
-        rows: list[Row] = self._database.execute(_AFTER, (self._seen.lsn, most)).fetchall()
+        rows = self._rows(_AFTER, (self._seen.lsn, most))
         for row in rows:
             self._seen = _verified(self.path, self._database, self._seen, row)
         reached = self._seen.lsn
@@ -180,10 +185,13 @@ class Log:
                 self._database.execute("INSERT INTO snapshots VALUES (?, ?, ?)", row)
             self._checkpoint()
         except sqlite3.Error as error:
-            raise LogFailed(f"{self.path}: {error}; a snapshot could not be written") from error
+            raise LogFailed(f"{self.path}: {error}; a snapshot could not be written.") from error
 
     def snapshot(self) -> tuple[int, bytes] | None:
-        return snapshot_in(self._database, self.path)
+        try:
+            return snapshot_in(self._database, self.path)
+        except UNREADABLE as error:
+            raise explained(self.path, error) from error
 
     def forget(self, through: Head) -> None:
         """Remove what an archive holds; the ids of its appends are kept, for they may be repeated."""
@@ -200,17 +208,15 @@ class Log:
                 self._database.execute(_STAYS)
             self._checkpoint()
         except sqlite3.Error as error:
-            raise LogFailed(f"{self.path}: {error}; the archived records could not be removed") from error
+            raise LogFailed(f"{self.path}: {error}; the archived records could not be removed.") from error
         self.anchor = self._seen = through
 
     def close(self) -> None:
-        self._database.close()
-        os.close(self._head_file)
-        os.close(self._lock)
+        _let_go(self._database, self._files)
 
     def known(self, append: Append) -> int | Refusal | None:
         """The LSN of an append that is written already; refused if it was another with the same id."""
-        rows: list[Row] = self._database.execute(_BY_APPEND, (append.id,)).fetchall()
+        rows = self._rows(_BY_APPEND, (append.id,))
         if not rows:
             return self._known_of_old(append) if self.anchor.lsn else None
         head = head_after(self.path, Head(rows[0][0] - 1, rows[0][9]), rows)
@@ -224,27 +230,53 @@ class Log:
             return None
         return int(row[0]) if row[1] == content_hash(append.records) else Refusal.ID_TAKEN
 
+    def _rows(self, query: str, values: tuple[object, ...]) -> list[Row]:
+        try:
+            return self._database.execute(query, values).fetchall()
+        except UNREADABLE as error:
+            raise explained(self.path, error) from error
+
     def _checkpoint(self) -> None:
         """So that the -wal file is overwritten from its beginning; an append never waits for it."""
         self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def _note_head(self) -> None:
         """Not synced: it need only survive the process, and must never be ahead of the log."""
-        os.pwrite(self._head_file, note_of(self.head), 0)
+        note = note_of(self.head)
+        if os.pwrite(self._head_file, note, 0) != len(note):
+            raise _full()
 
 
 def _locked(path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        _folder_made(path.parent)
         lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise LogError(f"{path}: {error.strerror}; the log's folder must be writable.") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            raise
     except BlockingIOError as error:
-        os.close(lock)
         raise LogBusy(f"{path}: another process writes this log; stop it first.") from error
+    except OSError as error:
+        raise explained(path, error) from error
     return lock
+
+
+def _folder_made(folder: Path) -> None:
+    """Durable from the first: a record in a folder that is not there after a power cut is lost too."""
+    if not folder.is_dir():
+        _folder_made(folder.parent)
+        folder.mkdir(exist_ok=True)
+        synced(folder.parent)
+
+
+def _let_go(database: sqlite3.Connection | None, files: Iterable[int]) -> None:
+    """The database first: to close a file of its own takes SQLite's locks on it away."""
+    if database:
+        database.close()
+    for file in files:
+        os.close(file)
 
 
 def _connected(path: Path) -> sqlite3.Connection:
@@ -269,24 +301,39 @@ def _set_up(database: sqlite3.Connection, path: Path) -> None:
         (got,) = database.execute(f"PRAGMA {name}").fetchone()
         if got != value:
             raise LogError(
-                f"{path}: SQLite answers {name} = {got} instead of {value}; this disk can not hold a log."
+                f"{path}: record 1 can not be read: SQLite answers {name} = {got} instead of {value};"
+                " this disk can not hold a log."
             )
 
 
-def _primed(path: Path) -> None:
-    """Lengthen the -wal file, and sync what a process that was killed may have written to it."""
+def _primed(path: Path) -> int:
+    """Lengthen the -wal file, and sync what a process that was killed may have written to it; its size."""
     file = os.open(path.with_name(f"{path.name}-wal"), os.O_RDWR | os.O_CLOEXEC)
     try:
         size = os.fstat(file).st_size
-        if size < PRIMED:
-            os.pwrite(file, bytes(PRIMED - size), size)
+        while size < PRIMED:
+            if not (written := os.pwrite(file, bytes(PRIMED - size), size)):
+                raise _full()
+            size += written
         os.fdatasync(file)
-    except OSError as error:
-        raise LogFailed(
-            f"{path}: {error.strerror}; free some space (or mend the disk), then start."
-        ) from error
     finally:
         os.close(file)
+    return size
+
+
+def _index_allocated(path: Path) -> int:
+    """The -shm file on its disk, as SQLite does page by page, but of a small page only a part; to be held."""
+    file = os.open(path.with_name(f"{path.name}-shm"), os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.posix_fallocate(file, 0, INDEX)
+    except OSError:
+        os.close(file)  # That takes SQLite's locks away: the database is closed now.
+        raise
+    return file
+
+
+def _full() -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _assert_not_emptied(path: Path) -> None:
@@ -311,7 +358,7 @@ def _assert_tail(path: Path, database: sqlite3.Connection) -> None:
     try:
         for row in database.execute(_AFTER, (head.lsn, -1)):
             head = _verified(path, database, head, row)
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise explained(path, error, head.lsn + 1) from error
 
 

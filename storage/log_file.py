@@ -3,10 +3,12 @@
 Records that were archived are read from the archives beside the log, as if they had never left it.
 """
 
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from hashlib import blake2b
 from itertools import islice
 from multiprocessing import get_context
@@ -18,6 +20,10 @@ from storage.chain import COLUMNS, FORMAT, Head, LogCorrupt, LogError, Row, hash
 LAST = 2**63 - 1
 BATCH = 500
 LONG = 50_000  # Records: what is worth a second process.
+UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # What SQLite says against a file.
+NOT_OURS = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
+}  # fmt: skip
 
 
 class LogFailed(LogError):
@@ -58,7 +64,7 @@ def _batches(path: Path, database: sqlite3.Connection, after: int, last: int = L
                 return
             yield rows
             after = rows[-1][0]
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         if rows:
             yield rows
         raise explained(path, error, after + len(rows) + 1) from error
@@ -107,8 +113,7 @@ def verify_file(path: Path) -> None:
         (answer,) = database.execute("PRAGMA integrity_check").fetchone()
         snapshot_in(database, path)
     if answer != "ok":
-        answer = " ".join(str(answer).split())
-        raise LogCorrupt(f"{path}: {answer}; restore the last backup, this file can not be trusted.")
+        raise _corrupt(path, _place(path), " ".join(str(answer).split()))
 
 
 def head_of(path: Path) -> Head:
@@ -130,22 +135,25 @@ def archives_of(path: Path) -> list[Path]:
 @contextmanager
 def reader(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that can not write; what SQLite says against the file is raised as a LogError."""
-    if not path.exists():
-        raise LogError(f"{path}: there is no log; start a run first, or name its folder with --data-dir.")
-    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
     try:
-        yield database
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        if not path.exists():
+            raise LogError(f"{path}: there is no log; start a run first, or name its folder with --data-dir.")
+        with closing(_looking(path)) as database:
+            yield database
+    except (*UNREADABLE, OSError) as error:
         raise explained(path, error) from error
-    finally:
-        database.close()
+
+
+def _looking(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
 
 
 def assert_format(database: sqlite3.Connection, path: Path) -> None:
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version != FORMAT:
         raise LogCorrupt(
-            f"{path}: log format {version} is not {FORMAT}; open it with the Holdfast that wrote it."
+            f"{path}: record 1 can not be read: log format {version} is not {FORMAT};"
+            " open it with the Holdfast that wrote it."
         )
 
 
@@ -158,7 +166,10 @@ def anchor_of(database: sqlite3.Connection) -> Head:
     """The last record that was archived: the chain of what is left begins after it."""
     if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'anchor'").fetchone():
         return Head()
-    return Head(*database.execute("SELECT lsn, hash FROM anchor").fetchone())
+    row = database.execute("SELECT lsn, hash FROM anchor").fetchone()
+    if row is None:
+        raise sqlite3.DatabaseError("where the archived records end is not noted")
+    return Head(*row)
 
 
 def assert_nothing_lost(path: Path, head: Head, database: sqlite3.Connection) -> None:
@@ -195,22 +206,59 @@ def snapshot_in(database: sqlite3.Connection, path: Path) -> tuple[int, bytes] |
     row = database.execute("SELECT lsn, body, hash FROM snapshots ORDER BY lsn DESC LIMIT 1").fetchone()
     if row is None:
         return None
-    lsn, body, digest = row[0], row[1].encode(), row[2]
-    if digest != hash_of(lsn, body):
+    lsn, text, digest = row
+    if not isinstance(text, str) or digest != hash_of(lsn, text.encode()):  # A flip makes a NULL of a text.
         raise LogCorrupt(
             f"{path}: the snapshot at record {lsn} is not what was written; restore the last backup."
         )
-    return lsn, body
+    return lsn, text.encode()
 
 
-def explained(path: Path, error: Exception, lsn: int = 1) -> LogError:
-    """`lsn`: the first record that could not be read."""
+def explained(path: Path, error: Exception, lsn: int | None = None) -> LogError:
+    """`lsn`: the first record that could not be read; without it, it is looked for."""
+    if isinstance(error, OSError):
+        return _refused_by_the_system(path, error)
     text = " ".join(str(error).split())
+    place = f"record {lsn} can not be read" if lsn else _place(path)
     if "readonly" in text or "unable to open" in text:
-        return LogError(f"{path}: {text}; its folder must be writable.")
+        return LogError(f"{path}: {place}: {text}; its folder must be writable.")
     if "full" in text or "disk I/O" in text:
-        return LogFailed(f"{path}: {text}; free some space (or mend the disk) and start again.")
-    return LogCorrupt(
-        f"{path}: record {lsn} can not be read: {text}; restore the last backup,"
-        " this file can not be trusted."
-    )
+        return LogFailed(f"{path}: {place}: {text}; free some space (or mend the disk) and start again.")
+    return _corrupt(path, place, text)
+
+
+def last_good(path: Path) -> int:
+    """The last record that can be read with all before it; 0 if there is none.  What stops it is known."""
+    good = 0
+    with suppress(*UNREADABLE, LogCorrupt, OSError), closing(_looking(path)) as database:
+        head = anchor_of(database)
+        good = head.lsn
+        for row in database.execute(f"SELECT {COLUMNS} FROM records WHERE lsn > ? ORDER BY lsn", (good,)):  # noqa: S608
+            head = head_after(path, head, (row,))
+            good = head.lsn
+    return good
+
+
+def _place(path: Path) -> str:
+    """Damage may be in no record at all: it is named after the last that is good."""
+    good = last_good(path)
+    return f"record {good} is the last that can be read" if good else "record 1 can not be read"
+
+
+def _corrupt(path: Path, place: str, text: str) -> LogCorrupt:
+    return LogCorrupt(f"{path}: {place}: {text}; restore the last backup, this file can not be trusted.")
+
+
+def _refused_by_the_system(path: Path, error: OSError) -> LogError:
+    if error.errno in NOT_OURS:
+        return LogError(f"{path}: {error.strerror}; the log's folder must be writable.")
+    return LogFailed(f"{path}: {error.strerror}; free some space (or mend the disk) and start again.")
+
+
+def synced(path: Path) -> None:
+    """A file's bytes, or a folder's names, are on disk."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -8,9 +8,11 @@ from msgspec import Struct
 from actors.messages import Record
 from storage.audit import audited
 from storage.books import Books, faults, fold
-from storage.log import Head, Log, LogError, records, verify_file
+from storage.log import Head, Log, LogError, records, verify, verify_file
+from storage.log_file import noted_head
 from storage.snapshots import packed
 from tests.crash.steps import Expected
+from tests.crash.workload import copy_of
 
 EXPECTED = Expected()
 
@@ -22,6 +24,7 @@ class Said(Struct):
     hash: str = ""
     closed: bool = False
     acks: int = 0
+    copied: int = 0  # The end of the last copy.
 
 
 class Found(Struct, frozen=True):
@@ -39,7 +42,8 @@ def said(output: str, before_ns: int | None = None, earlier: Said | None = None)
         if before_ns is not None and int(at_ns) >= before_ns:
             break
         acks += what == "ack"
-        last = Said(int(lsn), hash.strip("-"), what == "closed", acks)
+        copied = int(lsn) if what == "copied" else last.copied
+        last = Said(int(lsn), hash.strip("-"), what == "closed", acks, copied)
     return last
 
 
@@ -56,7 +60,21 @@ def complaint(path: Path, last: Said, latest: Said | None = None) -> str:
         return f"it breaks: {error!r}"
     if found != again:
         return f"opened twice it is another: {found.head} and {again.head}"
-    return _of(found, last, latest or last)
+    return _of(found, last, latest or last) or _of_copies(path, last)
+
+
+def _of_copies(path: Path, last: Said) -> str:
+    """One that has its name is whole, and so is its note once it was vouched for."""
+    if last.copied and not copy_of(path, last.copied).exists():
+        return f"the copy of the log up to {last.copied} is not there"
+    for copy in sorted(path.parent.glob("copy-??????.db")):
+        try:
+            head = verify(copy)
+        except LogError as error:
+            return f"a copy is refused: {error}"
+        if copy != copy_of(path, head.lsn) or (head.lsn == last.copied and noted_head(copy) != head):
+            return f"{copy.name} ends at {head.lsn}, and its note says {noted_head(copy)}"
+    return ""
 
 
 def _opened(path: Path) -> Found:

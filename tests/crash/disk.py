@@ -40,11 +40,16 @@ class Remove(Struct, frozen=True):
     name: str
 
 
+class Rename(Struct, frozen=True):
+    name: str
+    to: str
+
+
 class SyncNames(Struct, frozen=True):
     pass
 
 
-Change = Write | Resize | Sync | Create | Remove | SyncNames
+Change = Write | Resize | Sync | Create | Remove | Rename | SyncNames
 
 
 class File:
@@ -90,20 +95,23 @@ def _mixed(versions: list[bytes], age: float, written: float) -> bytes:
     return newer[:cut] + older[cut:]
 
 
+Names = dict[str, File | None]  # What each stands for from then on; None: for nothing.
+
+
 class Disk:
     def __init__(self) -> None:
         self.names: dict[str, File] = {}
         self._durable: dict[str, File] = {}
-        self._pending: list[
-            tuple[str, File | None]
-        ] = []  # Names given and taken since the last sync of them.
+        self._pending: list[Names] = []  # Given and taken since the last sync of them.
 
     def apply(self, change: Change) -> None:
         match change:
             case Create(name):
-                self._name(name, File())
+                self._name({name: File()})
             case Remove(name):
-                self._name(name, None)
+                self._name({name: None})
+            case Rename(name, to):
+                self._name({to: self.names[name], name: None})
             case Write(name, offset, data):
                 self.names[name].write(offset, data)
             case Resize(name, size):
@@ -113,15 +121,15 @@ class Disk:
             case SyncNames():
                 self._durable, self._pending = dict(self.names), []
 
-    def _name(self, name: str, file: File | None) -> None:
-        _rename(self.names, name, file)
-        self._pending.append((name, file))
+    def _name(self, names: Names) -> None:
+        _rename(self.names, names)
+        self._pending.append(names)
 
     def after(self, names: int) -> dict[str, File]:
         """The files by name, if so many of the pending operations on names have happened."""
         found = dict(self._durable)
-        for name, file in self._pending[:names]:
-            _rename(found, name, file)
+        for each in self._pending[:names]:
+            _rename(found, each)
         return found
 
     def images(self, chance: Random, most: int) -> Iterator[Image]:
@@ -149,10 +157,12 @@ def _apart(file: File, sector: int | None, one: float, rest: float) -> bytes:
     return file.image(lambda at: (one if at == sector else rest, WHOLE), len(file.current))
 
 
-def _rename(names: dict[str, File], name: str, file: File | None) -> None:
-    names.pop(name, None)
-    if file is not None:
-        names[name] = file
+def _rename(files: dict[str, File], names: Names) -> None:
+    """All of them at once, as a rename is."""
+    for name, file in names.items():
+        files.pop(name, None)
+        if file is not None:
+            files[name] = file
 
 
 def _by_chance(file: File, chance: Random) -> bytes:

@@ -6,20 +6,22 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from random import Random
 from shutil import which
 
 from tests.crash.workload import CONTROLS
 
 ROOT = Path(__file__).parents[2]
 SHM = Path("/dev/shm")
+LONG = 3_600  # Seconds: nobody waits longer.
 # Every call that changes a file, a folder or a lock, or makes a change durable.  Between two of them the
 # files stay what they are, so a crash there is the crash at the next.
 CALLS = (
     "openat", "mkdir", "write", "pwrite64", "pwritev", "ftruncate", "fallocate", "fsync", "fdatasync",
     "sync_file_range", "rename", "unlink", "unlinkat", "flock", "close",
 )  # fmt: skip
-SUFFIXES = (".db", ".db-wal", ".db-shm", ".db-journal", ".head", ".lock")
 MISSING = "" if which("strace") else "strace is missing: apt install strace"
 
 
@@ -34,6 +36,14 @@ class Tally:
     @property
     def seconds(self) -> float:
         return time.monotonic() - self._started
+
+    def chosen(self, count: int, most: int, seed: int, seconds: float) -> Iterator[int]:
+        """So many of so many, each once, by chance, and as long as there is time."""
+        for index in Random(seed).sample(range(count), min(most, count)):
+            if self.seconds > seconds:
+                print(f"{self.name}: its time is up", flush=True)
+                return
+            yield index
 
     def note(self, where: str, complaint: str) -> None:
         self.tried += 1
@@ -58,6 +68,7 @@ def options(doc: str, **more: int) -> argparse.Namespace:
     """The command line of a harness: --seed, --control, and its own bounds with their defaults."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=int, default=LONG, help="then it is judged by what was tried")
     parser.add_argument("--control", choices=CONTROLS, help="a log that is not durable: must be reported bad")
     for name, default in more.items():
         parser.add_argument(f"--{name}", type=int, default=default)
@@ -87,7 +98,6 @@ def straced(trace: Path, command: list[str], *more: str) -> list[str]:
     return ["strace", "-qq", "-y", "-o", str(trace), "-e", "trace=" + ",".join(CALLS), *more, *command]
 
 
-def only(log: Path) -> list[str]:
-    """Only what touches the log's files is seen, and counted: `when=` of an injection counts nothing else."""
-    files = [str(log.with_suffix(suffix)) for suffix in SUFFIXES] + [str(log.parent)]
-    return [word for file in files for word in ("-P", file)]
+def only(folder: Path, names: Sequence[str]) -> list[str]:
+    """Only what touches these files is seen, and counted: `when=` of an injection counts nothing else."""
+    return [word for path in (folder, *(folder / name for name in names)) for word in ("-P", str(path))]

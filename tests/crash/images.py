@@ -1,6 +1,6 @@
 """Crash images, what a power cut may leave, by the ten thousand: `python -m tests.crash.images [--images N]`.
 
-A child's calls are recorded once, over a first start, two deaths with a recovery each, and an orderly close.
+A child's calls are recorded once: a first start, deaths with a recovery each, archives, backups, closes.
 After every call the model of the disk gives images, each is written out and opened with production code.
 """
 
@@ -17,26 +17,34 @@ from tests.crash import checker, harness, traces
 from tests.crash.checker import Said
 from tests.crash.disk import Change, Disk, Image
 
-# Appends, and the sync at which it is killed: what it has written by then is not synced, and the next life
-# reads it.  Without one it is closed.
-LIVES = ((20, 16), (15, 12), (6, None), (12, 9))
+# Appends, the sync at which it is killed: what it has written by then is not synced, and the next life
+# reads it (without one it is closed), and what it does after the appends.
+ARCHIVE, BACKUP = "archive", "backup"
+LIVES = (
+    (20, 16, ()), (15, 12, ()), (12, None, (ARCHIVE, BACKUP)), (12, 9, ()), (3, 4, (BACKUP,)),
+)  # fmt: skip
 AT_ONCE = 6  # Images by chance at one call, before the next is looked at.
+ALL_OF_A_CALL = 12  # With the plain ones.
 
 
 PRIMED = 64 << 10  # Short, so that an image is soon written; appends overwrite it, and then they lengthen it.
 
 
-def recorded(place: Path, primed: int, control: str | None) -> list[Change | str]:
-    """What the lives of a log did to its files, and what they said, in order."""
+def recorded(place: Path, primed: int, control: str | None, tally: harness.Tally) -> list[Change | str]:
+    """What the lives of a log did to its files, and what they said, in order.
+
+    A log that syncs less than it should outlives its death, which is bad, unless it is a control.
+    """
     path, trace = place / "recorded" / "wal.db", place / "trace"
     reader, found = traces.Reader(str(path.parent)), []
     more = ["--primed", str(primed), *(["--control", control] if control else [])]
-    for appends, last_sync in LIVES:
+    for appends, last_sync, chores in LIVES:
         kill = ["-e", f"inject=fdatasync:signal=SIGKILL:when={last_sync}"] if last_sync else []
-        command = harness.workload(path, "--appends", str(appends), *more)
+        command = harness.workload(path, "--appends", str(appends), "--then", *chores, *more)
         child = harness.run(harness.straced(trace, command, *traces.WHOLE, *kill))
-        ends = {-9, 137} if last_sync and not control else {0, -9, 137}
-        assert child.returncode in ends, child.stderr
+        assert child.returncode in {0, -9, 137}, child.stderr
+        if last_sync and not control and child.returncode == 0:
+            tally.note("a life", f"it was to die at its sync {last_sync}, and has none")
         found += [change for line in trace.read_text().splitlines() for change in reader.changes(line)]
     return found
 
@@ -78,20 +86,28 @@ class Album:
 
 
 def search(
-    most: int, seed: int, control: str | None = None, first_bad: bool = False, primed: int = PRIMED
+    most: int,
+    seed: int,
+    control: str | None = None,
+    first_bad: bool = False,
+    primed: int = PRIMED,
+    seconds: float = harness.LONG,
 ) -> harness.Tally:
-    """So many distinct images, or until the first bad one."""
+    """So many distinct images, or so long, or until the first bad one."""
     tally = harness.Tally(f"images of {control or 'the log'}", "distinct images")
     with harness.folder() as folder, patch.object(log, "PRIMED", primed):
         place = Path(folder)
-        changes = recorded(place, primed, control)
+        changes = recorded(place, primed, control, tally)
         print(f"{tally.name}: {len(changes)} calls recorded", flush=True)
+        share = most / (len(changes) * ALL_OF_A_CALL)  # Few images are of all lives too.
         album = Album(place / "image", tally)
         for round in count():
             for number, disk, last in moments(changes):
+                if Random(f"{round} {seed} {number}").random() > share:
+                    continue
                 for image in disk.images(Random(f"{seed} {round} {number}"), AT_ONCE):
                     album.look(f"round {round}, call {number}", image, last)
-                    if tally.tried >= most or (first_bad and tally.bad):
+                    if tally.tried >= most or tally.seconds > seconds or (first_bad and tally.bad):
                         return tally
     raise AssertionError("unreachable")
 
@@ -100,7 +116,8 @@ def main() -> int:
     if harness.MISSING:
         sys.exit(harness.MISSING)
     asked = harness.options(__doc__, images=50_000, primed=PRIMED)
-    return search(asked.images, asked.seed, asked.control, primed=asked.primed).verdict()
+    bounds = {"primed": asked.primed, "seconds": asked.seconds}
+    return search(asked.images, asked.seed, asked.control, **bounds).verdict()
 
 
 if __name__ == "__main__":

@@ -16,12 +16,12 @@ def needs(filesystem):
 @pytest.mark.parametrize("filesystem", cuts.MKFS)
 def test_a_power_cut_loses_nothing_that_was_acknowledged(filesystem):
     needs(filesystem)
-    tally = cuts.search(filesystem, most=4, seconds=30, seed=1)
+    tally = cuts.search(filesystem, most=6, seconds=30, seed=1)
     assert tally.tried > 0
     assert tally.bad == []
 
 
-@pytest.mark.parametrize("control", CONTROLS.keys() - {"EARLY"})
+@pytest.mark.parametrize("control", sorted(CONTROLS))
 def test_a_power_cut_finds_out_a_log_that_is_not_durable(control):
     needs("xfs")
-    assert cuts.search("xfs", most=80, seconds=60, seed=1, control=control, first_bad=True).bad
+    assert cuts.search("xfs", most=40, seconds=60, seed=1, control=control, first_bad=True).bad

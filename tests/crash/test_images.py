@@ -4,8 +4,8 @@ from random import Random
 
 import pytest
 
-from tests.crash import disk, harness, images
-from tests.crash.disk import Create, Disk, File, Remove, Sync, SyncNames, Write
+from tests.crash import disk, harness, images, traces
+from tests.crash.disk import Create, Disk, File, Remove, Rename, Sync, SyncNames, Write
 from tests.crash.workload import CONTROLS
 
 strace = pytest.mark.skipif(bool(harness.MISSING), reason=harness.MISSING)
@@ -74,6 +74,28 @@ def test_names_are_given_and_taken_in_order_until_the_folder_is_synced():
     assert {tuple(sorted(image)) for image in images_of(ours)} == {("a",), ("a", "b"), ("b",)}
     ours.apply(SyncNames())
     assert {tuple(sorted(image)) for image in images_of(ours)} == {("b",)}
+
+
+def test_a_rename_happens_whole_or_not_at_all():
+    ours = disk_after(*SYNCED, Rename("a", "b"))
+    assert {tuple(sorted(image)) for image in images_of(ours)} == {("a",), ("b",)}
+    assert {next(iter(image.values())) for image in images_of(ours)} == {OLD}
+
+
+def test_a_call_that_writes_where_the_last_one_ended_is_read_from_a_trace():
+    reader = traces.Reader("/x")
+    lines = [
+        f'openat(AT_FDCWD</>, "{hexed("/x/a")}", O_WRONLY|O_CREAT|O_TRUNC, 0666) = 5<{hexed("/x/a")}>',
+        f'write(5<{hexed("/x/a")}>, "{hexed("ab")}", 2) = 2',
+        f'write(5<{hexed("/x/a")}>, "{hexed("cd")}", 2) = 1',
+        f'rename("{hexed("/x/a")}", "{hexed("/x/b")}") = 0',
+    ]
+    found = [change for line in lines for change in reader.changes(line)]
+    assert found == [Create("a"), Write("a", 0, b"ab"), Write("a", 2, b"c"), Rename("a", "b")]
+
+
+def hexed(text):
+    return "".join(f"\\x{byte:02x}" for byte in text.encode())
 
 
 def test_a_file_that_was_cut_short_and_written_again_may_be_all_it_was():

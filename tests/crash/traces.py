@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from tests.crash.disk import Change, Create, Remove, Resize, Sync, SyncNames, Write
+from tests.crash.disk import Change, Create, Remove, Rename, Resize, Sync, SyncNames, Write
 
 CALL = re.compile(r"(\w+)\((.*)\)\s+= (-?\d+)")
 FD = re.compile(r"(\d+)<([^>]*)>")
@@ -19,6 +19,7 @@ class Reader:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._names: set[str] = set()
+        self._places: dict[str, int] = {}  # By descriptor: where the next write goes.
 
     def changes(self, line: str) -> Iterator[Change | str]:
         """The changes that a line stands for; what was printed to standard output as a text."""
@@ -30,19 +31,23 @@ class Reader:
         if fd and fd[1] == "1" and call == "write":
             yield _bytes(TEXT.search(words)[1]).decode()
         elif fd and call != "openat":
-            yield from self._on_file(call, words, _path(fd[2]), int(called[3]))
+            yield from self._on_file(call, words, fd, int(called[3]))
         elif call in {"openat", "unlink", "unlinkat", "rename"}:
+            self._places[called[3]] = 0
             yield from self._on_name(call, words)
 
-    def _on_file(self, call: str, words: str, path: str, returned: int) -> Iterator[Change]:
+    def _on_file(self, call: str, words: str, fd: re.Match[str], returned: int) -> Iterator[Change]:
+        path = _path(fd[2])
         if path == self._folder and call in {"fsync", "fdatasync"}:
             yield SyncNames()
         name = self._ours(path)
         if name not in self._names:
             return
-        if call == "pwrite64":
+        if call in {"write", "pwrite64"}:
             data = _bytes(TEXT.search(words)[1])[:returned]
-            yield Write(name, int(words.rpartition(", ")[2]), data)
+            place = self._places[fd[1]] if call == "write" else int(words.rpartition(", ")[2])
+            self._places[fd[1]] = place + returned
+            yield Write(name, place, data)
         elif call in {"fsync", "fdatasync"}:
             yield Sync(name)
         elif call == "ftruncate":
@@ -52,8 +57,10 @@ class Reader:
 
     def _on_name(self, call: str, words: str) -> Iterator[Change]:
         name = self._ours(_bytes(TEXT.search(words)[1]).decode())
-        if call == "rename" and name:
-            raise ValueError(f"{name} is renamed: the model of the disk does not know it")
+        if call == "rename" and name in self._names:
+            to = self._ours(_bytes(TEXT.findall(words)[1]).decode())
+            self._names = self._names - {name} | {to}
+            yield Rename(name, to)
         if call == "openat" and "O_TRUNC" in words and name in self._names:
             yield Resize(name, 0)
         if call == "openat" and "O_CREAT" in words and name and name not in self._names:

@@ -1,10 +1,11 @@
 """A child that writes a log and says what was acknowledged; what it is killed, starved and cut off for.
 
     python -m tests.crash.workload LOG [--appends N] [--abandon] [--control NAME] [--primed BYTES]
+        [--then archive backup]
 
 It opens the log (a recovery, if it was left by a crash), goes on where it ends, and prints a line when it is
-`open`, after each append (`ack`) and after each snapshot (`saved`): LSN, hash and the moment, a monotonic
-one.  An error of the log ends it with 70, as it ends the Wal actor.
+`open`, after each append (`ack`), each snapshot (`saved`) and each chore after them (`archived`, `copied`):
+LSN, hash and the moment, a monotonic one.  An error of the log ends it with 70, as it ends the Wal actor.
 """
 
 import argparse
@@ -12,11 +13,14 @@ import os
 import sqlite3
 import sys
 import time
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
 from actors.messages import Append
 from storage import log
+from storage.archive import archive
+from storage.backup import back_up
 from storage.books import Books, fold
 from storage.log import Log, LogError
 from storage.snapshots import packed
@@ -31,6 +35,8 @@ CONTROLS = {
     "NOSYNC": ("PRAGMA synchronous=OFF",),  # And from the first moment, nothing else is synced either.
     "EARLY": (),  # It acknowledges before it writes.
 }
+LATE_SECONDS = 0.005  # What it then waits: a cut between the two must be likely enough to be tried.
+NEVER = 10**18
 
 
 def arguments() -> argparse.Namespace:
@@ -40,6 +46,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--abandon", action="store_true", help="end without closing, as a crash would")
     parser.add_argument("--control", choices=CONTROLS)
     parser.add_argument("--primed", type=int, default=log.PRIMED, help="the length that the -wal is given")
+    parser.add_argument("--then", nargs="*", choices=("archive", "backup"), default=())
     return parser.parse_args()
 
 
@@ -69,11 +76,28 @@ def write(ours: Log, most: int | None, early: bool) -> None:
                 return
             if early:
                 say("ack", lsn, b"")
+                time.sleep(LATE_SECONDS)
             assert ours.append(step) == lsn, step
             say("ack", lsn, ours.head.hash)
         elif lsn == ours.head.lsn:
             ours.save_snapshot(lsn, packed(books))
             say("saved", lsn, ours.head.hash)
+
+
+def copy_of(log: Path, lsn: int) -> Path:
+    return log.with_name(f"copy-{lsn:06d}.db")
+
+
+def look_after(ours: Log, chores: Sequence[str]) -> None:
+    for chore in chores:
+        if chore == "archive":
+            archive(ours, NEVER)
+            say("archived", ours.head.lsn, ours.head.hash)
+        else:
+            copy = copy_of(ours.path, ours.head.lsn)
+            if not copy.exists():
+                back_up(ours.path, copy)
+            say("copied", ours.head.lsn, ours.head.hash)
 
 
 def main() -> None:
@@ -83,6 +107,7 @@ def main() -> None:
         ours = opened(asked.log, asked.control)
         say("open", ours.head.lsn, ours.head.hash)
         write(ours, asked.appends, asked.control == "EARLY")
+        look_after(ours, asked.then)
     except LogError as error:
         print(error, file=sys.stderr, flush=True)
         os._exit(FAILED)

@@ -9,7 +9,7 @@ import pytest
 
 from actors.messages import Record
 from storage.books import faults, fold
-from storage.log import FORMAT, Log, LogError, records, verify_file
+from storage.log import FORMAT, PAGE, Log, LogError, records, verify_file
 from storage.snapshots import packed, unpacked
 
 HERE = Path(__file__).parent
@@ -24,11 +24,17 @@ def kept(request, tmp_path):
     return folder / "wal.db", written
 
 
-def test_a_log_of_every_format_is_kept_closed_and_killed():
+def test_a_log_of_every_format_is_kept_closed_and_killed_and_with_an_archive():
     formats = [f"format{number}" for number in range(1, FORMAT + 1)]
     assert {str(path) for path in KEPT} >= {
-        f"{each}/{state}" for each in formats for state in ("closed", "killed")
+        f"{each}/{kind}" for each in formats for kind in ("closed", "killed", "archived")
     }
+
+
+def test_logs_of_today_s_page_size_and_of_the_first_are_kept():
+    sizes = {int.from_bytes((HERE / each / "wal.db").read_bytes()[16:18], "big") for each in KEPT}
+    assert sizes >= {4096, PAGE}
+    assert list(HERE.glob("format*/*/wal-archive-*.db"))
 
 
 def test_an_old_log_is_opened_with_every_record_as_it_was_written(kept):
@@ -43,9 +49,8 @@ def test_an_old_log_is_opened_with_every_record_as_it_was_written(kept):
 def test_an_old_log_goes_on(kept):
     path, written = kept
     log = Log.open(path)
-    again = log.read(0, len(written))
-    assert again == tuple(record for _, record in written)
-    books = fold(again)
+    books = fold(record for _, record in records(path))
+    assert books == fold(record for _, record in written)
     log.save_snapshot(log.head.lsn, packed(books))
     log.close()
     log = Log.open(path)

@@ -5,6 +5,7 @@ no longer fits the code is an error, not a silent pass.
 """
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
@@ -12,10 +13,14 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.crash.mutants import MUTANTS as OF_THE_LOG
 from tests.simulation.planted import MUTANTS, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("actors", "chains", "storage", "strategies", "tests", "run.py", "pyproject.toml", "config.toml")
+# How a harness says that something is wrong; a harness that broke says something else.
+VERDICT = re.compile(r"seed \d|FAILED tests/|[\w ]+: BAD: ")
+ALL = (*MUTANTS, *(Mutant(*words, harness=harness) for *words, harness in OF_THE_LOG))
 
 
 def main() -> int:
@@ -23,7 +28,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="mutants whose name has this in it")
     asked = parser.parse_args()
     survivors = []
-    for mutant in MUTANTS:
+    for mutant in ALL:
         if asked.only in mutant.name:
             caught, seconds, how = tried(mutant)
             print(
@@ -38,13 +43,15 @@ def tried(mutant: Mutant) -> tuple[bool, float, str]:
     """Whether its harness fails, how soon, and what it says."""
     with tempfile.TemporaryDirectory(prefix="holdfast-mutant-") as folder:
         copied = planted(mutant, Path(folder))
+        module = mutant.file.removesuffix(".py").replace("/", ".")
+        subprocess.run([sys.executable, "-c", f"import {module}"], cwd=copied, check=True)
         begun = time.monotonic()
         run = subprocess.run([sys.executable, *mutant.harness], cwd=copied, capture_output=True, text=True,
                              timeout=180, check=False)  # fmt: skip
     seconds = time.monotonic() - begun
     lines = (run.stdout + run.stderr).strip().splitlines()
-    said = next((each for each in lines if each.startswith("seed ")), lines[-1] if lines else "")
-    return run.returncode == 1 and said.startswith("seed "), seconds, said[:160]
+    said = next(filter(VERDICT.match, lines), lines[-1] if lines else "")
+    return run.returncode == 1 and VERDICT.match(said) is not None, seconds, said[:160]
 
 
 def planted(mutant: Mutant, folder: Path) -> Path:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.mutants import places
-from tests.simulation.planted import MUTANTS
+from tests.simulation.mutants import ALL, places
 from tests.simulation.world import play, undisturbed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +62,7 @@ def test_the_same_seed_plays_the_same_schedule():
     assert len(first) > 100
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", ALL, ids=lambda mutant: mutant.name)
 def test_every_planted_bug_has_its_place_in_the_code(mutant):
     for file, text, instead in places(mutant):
         assert (ROOT / file).read_text().count(text) == 1
