@@ -181,7 +181,7 @@ class FeedEnded(Struct, frozen=True):
 
 
 # -- decision: strategist, positions -> portfolio ----------------------------------------------------
-class Propose(Struct, frozen=True):
+class Propose(Struct, frozen=True, tag=True):
     """A wish to hold a token.  Nobody acts on it before the Portfolio has approved it."""
 
     id: Id
@@ -192,7 +192,7 @@ class Propose(Struct, frozen=True):
     price: Price
 
 
-class Close(Struct, frozen=True):
+class Close(Struct, frozen=True, tag=True):
     """A wish to sell a position, or a part of it."""
 
     id: Id
@@ -221,23 +221,30 @@ class Order(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class Approved(Struct, frozen=True):
+class Approved(Struct, frozen=True, tag=True):
     id: Id
     order: Order
 
 
-class AlreadyClosing(Struct, frozen=True):
+class AlreadyClosing(Struct, frozen=True, tag=True):
     """first-close-wins: another close of this position is on its way."""
 
     id: Id
     order: Id
 
 
-class Refused(Struct, frozen=True):
+class Refused(Struct, frozen=True, tag=True):
     """An expected no.  The unexpected is an exception, and ends the actor that raised it."""
 
     id: Id
     reason: Refusal
+
+
+class Decided(Struct, frozen=True):
+    """To a new portfolio: its predecessor has answered this wish so.  A refusal leaves no record."""
+
+    wish: Propose | Close
+    answer: Approved | Refused | AlreadyClosing
 
 
 class Execute(Struct, frozen=True):

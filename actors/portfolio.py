@@ -6,7 +6,7 @@ from loguru import logger
 from msgspec import Struct
 
 from actors.base import Address, ChildExited, Poisoned
-from actors.member import MARKET, WAL, Member, strategies
+from actors.member import WAL, Member, strategies
 from actors.messages import (
     AlreadyClosing,
     Append,
@@ -14,6 +14,7 @@ from actors.messages import (
     Balances,
     Close,
     Committed,
+    Decided,
     Deposited,
     Drain,
     Drained,
@@ -60,6 +61,7 @@ class Portfolio(Member):
         self.deciding: tuple[Order, Wished] | None = None
         self.answers: dict[Id, tuple[Wish, Answer]] = {}
         self.closing: TickClosed | None = None
+        self.closer = Address("")
         self.closed_ns = 0
         self.draining = False
         self.refusals: dict[str, int] = {}
@@ -76,16 +78,18 @@ class Portfolio(Member):
     def hear(
         self,
         message: (
-            Propose | Close | TickClosed | Durable | Refused | Executing | Balances | Offered | Halt | Lift
-            | Drain | SaveState | ChildExited | Poisoned
+            Propose | Close | Decided | TickClosed | Durable | Refused | Executing | Balances | Offered | Halt
+            | Lift | Drain | SaveState | ChildExited | Poisoned
         ),
         sender: Address,
     ) -> None:  # fmt: skip
         match message:
             case Propose() | Close():
                 self.wish(message, sender)
+            case Decided(wish, answer):
+                self._inherit(wish, answer)
             case TickClosed():
-                self._close_tick(message)
+                self._close_tick(message, sender)
             case Durable(id, _):
                 self._durable(id)
             case Refused(id, reason):
@@ -127,9 +131,18 @@ class Portfolio(Member):
             self.queue.append(wish.id)
         self._go_on()
 
-    def _close_tick(self, tick: TickClosed) -> None:
+    def _inherit(self, wish: Wish, answer: Answer) -> None:
+        """What has been approved is in the books; what has not is answered as it was."""
+        if not isinstance(answer, Approved) and self.replica.books.order(wish.id) is None:
+            self.wished.pop(wish.id, None)
+            self.queue = [id for id in self.queue if id != wish.id]
+            self.answers[wish.id] = (wish, answer)
+        self._go_on()
+
+    def _close_tick(self, tick: TickClosed, sender: Address) -> None:
+        self.closer = sender  # A new market may close a tick before the directory names it.
         if tick.at_ns < self.closed_ns:
-            self.send_to(MARKET, TickDone(tick.at_ns, self.replica.lsn))
+            self.tell(self.closer, TickDone(tick.at_ns, self.replica.lsn))
             return
         self.closing = tick
         self._go_on()
@@ -199,10 +212,11 @@ class Portfolio(Member):
         if not self.asking(id):
             return  # Asked twice, answered twice.
         self.answered(id)
-        if self.deciding and opening(self.deciding[0]).id == id and reason is Refusal.HALTED:
+        if self.deciding and opening(self.deciding[0]).id == id:
             (order, wished), self.deciding = self.deciding, None
+            assert reason is Refusal.HALTED, f"the log refuses {id}: {reason}"
             self._answer(wished, Refused(order.id, reason))
-        elif reason is not Refusal.TRANSITION_NOT_ALLOWED or self.deciding:
+        elif reason is not Refusal.TRANSITION_NOT_ALLOWED:
             raise RuntimeError(f"the log refuses {id}: {reason}")
         self._go_on()
 
@@ -229,7 +243,7 @@ class Portfolio(Member):
         if any(self.asking(f"execute {live}") for live in self.replica.books.live):
             return
         self.closing = None
-        self.send_to(MARKET, TickDone(tick.at_ns, self.replica.lsn))
+        self.tell(self.closer, TickDone(tick.at_ns, self.replica.lsn))
 
     # -- money that comes in ----------------------------------------------------------------------------
     def _deposit(self, amounts: dict[Any, Any]) -> None:

@@ -80,7 +80,7 @@ class Positions(Wisher):
                 self.stash = message
                 self._go_on()
             case Approved() | Refused() | AlreadyClosing():
-                self._decided(message)
+                self._decided(message, sender)
             case Close():
                 self._relay(message, sender)
             case Durable(id, _):
@@ -182,8 +182,8 @@ class Positions(Wisher):
         books = self.replica.books
         return token in books.claims or books.freed_at_ns.get(token, 0) >= at_ns
 
-    def _decided(self, answer: Approved | Refused | AlreadyClosing) -> None:
-        self.heard(answer)
+    def _decided(self, answer: Approved | Refused | AlreadyClosing, sender: Address) -> None:
+        self.heard(answer, sender)
         if asker := self.asked_by.pop(answer.id, None):
             self.tell(asker, answer)
 

@@ -100,7 +100,7 @@ class Strategist(Wisher):
                 self.stash = message
                 self._go_on()
             case Approved() | Refused() | AlreadyClosing():
-                self._decided(message)
+                self._decided(message, sender)
             case Durable(id, _):
                 self.answered(id)
                 if id == self.saving:
@@ -118,8 +118,8 @@ class Strategist(Wisher):
             case _:
                 assert_never(message)
 
-    def _decided(self, answer: Approved | Refused | AlreadyClosing) -> None:
-        wish = self.heard(answer)
+    def _decided(self, answer: Approved | Refused | AlreadyClosing, sender: Address) -> None:
+        wish = self.heard(answer, sender)
         if isinstance(wish, Propose) and isinstance(answer, Refused):
             self.told.append((wish.token, wish.at_ns))
         self._go_on()

@@ -1,7 +1,8 @@
 """What Positions and the Strategist share: wishes at a tick, told to the portfolio until they are decided."""
 
+from actors.base import Address
 from actors.member import Member
-from actors.messages import AlreadyClosing, Approved, Close, Id, Propose, Refused, Role
+from actors.messages import AlreadyClosing, Approved, Close, Decided, Id, Propose, Refused, Role
 
 PORTFOLIO = Role("portfolio")
 Wish = Propose | Close
@@ -13,13 +14,13 @@ class Wisher(Member):
 
     def opened(self) -> None:
         self.wishes: dict[Id, Wish] = {}
-        self.decided: dict[Id, Wish] = {}  # Of a tick that may not be done yet.
+        self.decided: dict[Id, Decided] = {}  # Of a tick that may not be done yet.
 
     def met(self, role: Role) -> None:
         """Its predecessor may have answered and died before the tick was done."""
         if role == PORTFOLIO:
-            for wish in self.decided.values():
-                self.send_to(PORTFOLIO, wish)
+            for decided in self.decided.values():
+                self.send_to(PORTFOLIO, decided)
 
     def wish(self, wish: Wish) -> None:
         self.wishes[wish.id] = wish
@@ -28,12 +29,17 @@ class Wisher(Member):
     def wishes_at(self, at_ns: int) -> tuple[Id, ...]:
         return tuple(id for id, wish in self.wishes.items() if wish.at_ns == at_ns)
 
-    def heard(self, answer: Answer) -> Wish | None:
-        """The wish that this answers; None if nobody waits for it any more."""
+    def heard(self, answer: Answer, sender: Address) -> Wish | None:
+        """The wish that this answers; None if nobody waits for it any more, or nobody should have answered.
+
+        The last words of a dead portfolio are not heard: its successor is asked, and may decide otherwise.
+        """
+        if sender != self.peers.get(PORTFOLIO):
+            return None
         self.answered(answer.id)
         wish = self.wishes.pop(answer.id, None)
         if wish is not None:
-            self.decided[answer.id] = wish
+            self.decided[answer.id] = Decided(wish, answer)
         return wish
 
     def passed(self, first_ns: int) -> list[Wish]:

@@ -60,7 +60,7 @@ class Naive:
         self.halts: set[str] = set()
         self.records = 0
         self.appends: dict[str, tuple[int, tuple]] = {}
-        self.answers: dict[str, Any] = {}
+        self.answers: dict[tuple[str | int, str], Any] = {}  # Given by a portfolio, taken by somebody.
         self.trades: list[tuple] = []  # How each order ended, in this order.
         self.status: dict[str, str] = {}
         self.kinds: Counter[str] = Counter()
@@ -189,13 +189,18 @@ class Naive:
     def _published(self, _sender: str, said: Committed) -> None:
         demand(said.through <= self.records, f"write-ahead: record {said.through} is told, and not written")
 
+    def accepted(self, who: int, answer: Approved | Refused | AlreadyClosing) -> None:
+        before = self.answers.setdefault((who, answer.id), answer)
+        same = type(before) is type(answer)
+        demand(same, f"one id, one answer: {answer.id} was taken as {before}, and then as {answer}")
+
     def _answered(self, sender: str, said: Approved | Refused | AlreadyClosing) -> None:
         if not sender.startswith("portfolio"):
             return
         if isinstance(said, Approved):
             known = self.orders.get(said.id)
             demand(known == said.order, f"write-ahead: {said.id} is approved, and its T1 is not written")
-        before = self.answers.setdefault(said.id, said)
+        before = self.answers.setdefault((sender, said.id), said)
         same = before == said or (
             isinstance(before, Refused) and isinstance(said, Refused)
         )  # For any reason.

@@ -5,6 +5,7 @@ does with a file; what happens to files and disks themselves is for tests/crash.
 """
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,7 +50,8 @@ class Disk:
         """Where the log and its readers would open a file, and lengthen it."""
         return [
             (storage.log, "_connected", lambda _path: self.database),
-            (storage.log, "_primed", lambda _path: None),
+            (storage.log, "_primed", lambda _path: 0),
+            (storage.log, "_index_allocated", lambda _path: os.open(os.devnull, os.O_RDONLY)),
             (storage.log_file, "reader", self.reader),
         ]
 

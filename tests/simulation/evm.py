@@ -187,6 +187,7 @@ class EvmVenue:
         bar = next((bar for bar in tick.bars if bar.token == token), None)
         if bar is None:
             return Unanswered("no price")
+        self.chain.prices.setdefault(token, bar.close)
         swap = {"token": token, "amount_in": amount_in, "side": side}
         return Quote(Units(exchanged(swap, bar.close)[2]), 0, tick.at_ns)
 

@@ -149,8 +149,8 @@ MUTANTS = (
     Mutant(
         "what a dead portfolio had answered is not told again",
         "actors/wisher.py",
-        "            for wish in self.decided.values():",
-        "            for wish in ():",
+        "            for decided in self.decided.values():",
+        "            for decided in ():",
     ),
     Mutant(
         "what a dead portfolio had decided is waited for",

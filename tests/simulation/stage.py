@@ -12,6 +12,7 @@ import actors.supervisor
 import actors.wal
 from actors.base import Actor
 from actors.messages import Append, Refusal, RolledBack
+from actors.wisher import Wisher
 from storage import logs, replica, resolution
 from storage.log import Log
 from tests.simulation.disk import Replacement
@@ -70,6 +71,18 @@ def _fold():
     return fold
 
 
+def _heard(world: Any):
+    real = Wisher.heard
+
+    def heard(self, answer, sender):
+        wish = real(self, answer, sender)
+        if wish is not None:
+            world.naive.accepted(id(self), answer)
+        return wish
+
+    return heard
+
+
 def _gone(_code: int) -> None:
     raise Crash
 
@@ -109,4 +122,5 @@ def replacements(world: Any) -> list[Replacement]:
         (Log, "open", _open(world)),
         (actors.executor, "resolve", _resolve(world)),
         (replica, "fold", _fold()),
+        (Wisher, "heard", _heard(world)),
     ]
