@@ -221,19 +221,25 @@ class EvmVenue:
         newest = case.live.attempts[-1] if case.live.attempts else None
         fee = json.loads(newest.raw)["fee"] if newest else GAS
         question = Question(case, wallet, at_ns, fee, case.live.order.max_fee)
-        first = self._view(case)
-        second = None
-        if first and newest and first.count_at_k > newest.nonce and not first.receipts:
-            second = self._view(case)
+        node = self.chain.chance.randint(0, 1)
+        first, second = self._view(case, node), None
+        if first and newest and first.count > newest.nonce and not first.receipts:
+            second = self._view(case, 1 - node)
         return seen(DEPTHS, question, first, second)
 
-    def _view(self, case) -> View | None:
+    def _hole(self, tx_id: str) -> int:
+        """One of the two nodes may not have a receipt at all."""
+        lot = random.Random(f"{self.chain.seed}/{tx_id}/hole")
+        return lot.randint(0, 1) if self.chain.faults and lot.random() < 0.15 else -1
+
+    def _view(self, case, node: int) -> View | None:
         if self._happens(0.08):
             return None
         behind = self.chain.chance.randint(1, 5) if self._happens(0.1) else 0
         at = max(0, self.chain.head.number - behind)
         ids = [each.tx_id for each in case.live.attempts]
-        receipts = tuple(each for id in ids if (each := self.chain.receipt(id, at)))
+        kept = [id for id in ids if self._hole(id) != node]
+        receipts = tuple(each for id in kept if (each := self.chain.receipt(id, at)))
         if self._happens(0.03):
             receipts = tuple(replace(each, block=at + 1) for each in receipts)  # Torn: of another block.
         pooled = frozenset() if self.chain.private else frozenset(id for id in ids if id in self.chain.pool)

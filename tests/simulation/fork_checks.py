@@ -66,7 +66,7 @@ class ForkNaive(Naive):
 
     def land(self, body: Landed) -> None:
         real = self.chain.ever.get(body.tx_id, [])
-        demand(real, f"no-guess: {body.tx_id} is booked and never was on chain")
+        demand(real, f"no-guess: {body.tx_id} is booked and never was on chain to stay")
         same = any(each.landed and amounts(each) == amounts(body) for each in real)
         demand(same, f"settle-from-chain: {amounts(body)} booked, {real} real")
         self.move(body, 1)
@@ -86,6 +86,9 @@ class ForkNaive(Naive):
 
     def undo(self, fill: Landed, tx_id: str) -> None:
         demand(fill.tx_id == tx_id, f"{tx_id} is undone, and {fill.tx_id} was booked")
+        real = self.chain.receipt(tx_id)
+        there = real and (real.block, amounts(real)) == (fill.block, amounts(fill))
+        demand(not there, f"no-guess: {tx_id} is undone, and is on chain as it was booked")
         self.move(fill, -1)
 
     def move(self, fill: Landed, sign: int) -> None:

@@ -54,7 +54,7 @@ class SvmChain:
     balance: dict[Asset, int] = field(default_factory=lambda: {USDC: CAPITAL})
     broadcasts: list[str] = field(default_factory=list)
     prices: dict[Asset, int] = field(default_factory=dict)
-    ever: dict[str, list[Receipt]] = field(default_factory=dict)  # Forks included.
+    ever: dict[str, list[Receipt]] = field(default_factory=dict)  # That were confirmed, forks included.
     head_ns: int = T0
 
     def __post_init__(self) -> None:
@@ -137,14 +137,14 @@ class SvmChain:
     def _slot(self, slot: int, at_ns: int, skipped: float) -> None:
         if self.faults and self.chance.random() < skipped:
             return
+        for tx_id, receipt in self.head.receipts.items():
+            self.ever.setdefault(tx_id, []).append(receipt)  # A block on top of it: confirmed.
         block = Block(slot, at_ns, dict(self.balance))
         self.blocks.append(block)
         for tx_id in list(self.flights):
             if self._lands(tx_id, block):
                 del self.flights[tx_id]
-                receipt = self._executed(tx_id, json.loads(self.raws[tx_id]), block)
-                block.receipts[tx_id] = receipt
-                self.ever.setdefault(tx_id, []).append(receipt)
+                block.receipts[tx_id] = self._executed(tx_id, json.loads(self.raws[tx_id]), block)
         self.final = max(self.final, self.height - FINAL_DEPTH)
 
     def _lands(self, tx_id: str, block: Block) -> bool:
