@@ -44,6 +44,7 @@ class EvmChain:
     raws: dict[str, str] = field(default_factory=dict)
     balance: dict[Asset, int] = field(default_factory=lambda: {USDC: CAPITAL})
     broadcasts: list[str] = field(default_factory=list)
+    channels: dict[str, set[str]] = field(default_factory=dict)  # In which bytes have been sent.
     prices: dict[Asset, int] = field(default_factory=dict)
     ever: dict[str, list[Receipt]] = field(default_factory=dict)  # Reorgs included.
     thefts: int = 0
@@ -209,8 +210,9 @@ class EvmVenue:
         channel = "private" if self.chain.private else "public"
         return Attempt(raw, f"tx {raw}", nonce, Units(minimum), NEVER, channel)
 
-    def broadcast(self, raw, at_ns) -> Taken | Unanswered:  # noqa: ARG002
+    def broadcast(self, raw, at_ns, channel="public") -> Taken | Unanswered:  # noqa: ARG002
         self.hook("before the broadcast")
+        self.chain.channels.setdefault(f"tx {raw}", set()).add(channel)
         lost = self._happens(0.1)  # The bytes never arrived, and nobody says so.
         if not lost:
             self.chain.receive(raw, f"tx {raw}")

@@ -57,11 +57,18 @@ class ForkNaive(Naive):
             case _:
                 super().take(body)
 
+    def broadcast(self, tx_id: str) -> None:
+        super().broadcast(tx_id)
+        used, own = self.chain.channels[tx_id], self.signed[tx_id].channel
+        demand(used == {own}, f"{tx_id} is made for the {own} channel, and was sent in {used}")
+
     def attempts(self, order: str) -> list[str]:
         return [tx for tx, signed in self.signed.items() if signed.order == order]
 
     def sign(self, signed) -> None:
         demand(not self.halted, f"single-writer: {signed.order} is signed after the wallet was quarantined")
+        others = {self.signed[each].channel for each in self.attempts(signed.order)}
+        demand(others <= {signed.channel}, f"{signed.order} is signed for {signed.channel}, and for {others}")
         super().sign(signed)
 
     def land(self, body: Landed) -> None:

@@ -53,6 +53,7 @@ class SvmChain:
     raws: dict[str, str] = field(default_factory=dict)
     balance: dict[Asset, int] = field(default_factory=lambda: {USDC: CAPITAL})
     broadcasts: list[str] = field(default_factory=list)
+    channels: dict[str, set[str]] = field(default_factory=dict)  # In which bytes have been sent.
     prices: dict[Asset, int] = field(default_factory=dict)
     ever: dict[str, list[Receipt]] = field(default_factory=dict)  # That were confirmed, forks included.
     head_ns: int = T0
@@ -199,8 +200,9 @@ class SvmVenue:
     def replacement(self, *_: object) -> Attempt:
         raise AssertionError("nothing is replaced here")
 
-    def broadcast(self, raw, at_ns) -> Taken | Unanswered:  # noqa: ARG002
+    def broadcast(self, raw, at_ns, channel="public") -> Taken | Unanswered:  # noqa: ARG002
         self.hook("before the broadcast")
+        self.chain.channels.setdefault(f"tx {raw}", set()).add(channel)
         lost = self._happens(0.1)  # The bytes never arrived, and nobody says so.
         if not lost:
             self.chain.receive(raw, f"tx {raw}")
