@@ -13,7 +13,7 @@ from chains.svm.evidence import Level, Progress, Question, Status, View, seen
 from chains.venue import Attempt, Quote, Receipt, Seen, Taken, Unanswered
 from tests.simulation.outside import CAPITAL, GAS, MINUTE_NS, T0, USDC, exchanged
 
-SLOTS_A_TICK, FINAL_DEPTH, FIRST_SLOT = 4, 4, 1_000
+SLOTS_A_TICK, FINAL_DEPTH, FIRST_SLOT = 4, 7, 1_000
 PROVIDERS = ("alpha", "beta")
 
 
@@ -59,7 +59,7 @@ class SvmChain:
     head_ns: int = T0
 
     def __post_init__(self) -> None:
-        self.validity = self.chance.choice([5, 8, 12])
+        self.validity = FINAL_DEPTH + self.chance.choice([2, 4, 8])
         self.providers = PROVIDERS[: self.chance.choice([1, 2, 2])]
 
     # -- what anybody may know -------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ class SvmVenue:
         blocks, final, stuck = self.chain.left
         if blocks and stuck == provider and len(self.chain.providers) > 1 and self._happens(0.3):
             return blocks, final
-        if self._happens(0.03):  # On a branch without any of ours, so far.
+        if self._happens(0.06):  # On a branch without any of ours, so far.
             common = self.chain.final + 1
             empty = [Block(each.slot, each.at_ns) for each in self.chain.blocks[common:]]
             return [*self.chain.blocks[:common], *empty], self.chain.final
