@@ -258,7 +258,8 @@ class Executor(Member):
         if WALLET in self.replica.books.halts:
             logger.warning("{} is not sent: the wallet is halted", live.order.id)
             return
-        answer = self.venue.broadcast(live.attempts[-1].raw, live.since_ns)
+        newest = live.attempts[-1]
+        answer = self.venue.broadcast(newest.raw, live.since_ns, newest.channel)
         if isinstance(answer, Unanswered):
             logger.warning("{} may have been sent or not: {}", live.order.id, answer.sentence)
 

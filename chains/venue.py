@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from actors.messages import Asset, Order, Side, Tick, Units
 from storage.books import LiveOrder
-from storage.evidence import Evidence, Wallet
+from storage.evidence import Channel, Evidence, Wallet
 from storage.recovery import Case
 
 
@@ -93,8 +93,8 @@ class Venue(Protocol):
     def replacement(self, live: LiveOrder, cancel: bool, now_ns: int) -> Attempt | Unanswered:
         """Bytes that pay more under the same nonce: for the same swap, or for nothing but the nonce."""
 
-    def broadcast(self, raw: str, at_ns: int) -> Taken | Unanswered:
-        """Send bytes; sending them again has no further effect."""
+    def broadcast(self, raw: str, at_ns: int, channel: str = Channel.PUBLIC) -> Taken | Unanswered:
+        """Send bytes, in the channel for which they were made; sending them again has no further effect."""
 
     def look(self, case: Case, wallet: Wallet, at_ns: int) -> Seen:
         """The evidence on an order, for storage/resolution.py."""

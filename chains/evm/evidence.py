@@ -68,13 +68,18 @@ def raised(fee: int) -> int:
 
 
 def _node(chain: Chain, question: Question, first: View | None, second: View | None) -> Node:
-    if first is None:
+    if first is None or (second is None and _in_doubt(question.case, first)):
         return Node.DOWN
     if first.head < question.case.newest_block:
         return Node.LAGGING
     torn = _torn(chain, question.case, first)
     undone = first.count_at_k < question.case.settled  # What was final is gone: more than a reorg.
     return Node.DISAGREES if torn or undone or _contradicts(first, second) else Node.OK
+
+
+def _in_doubt(case: Case, view: View) -> bool:
+    """A booked fill without its receipt, though its nonce is used: this node may have lost it."""
+    return case.booked is not None and not view.receipts and view.count > case.live.attempts[-1].nonce
 
 
 def _torn(chain: Chain, case: Case, view: View) -> bool:

@@ -82,7 +82,7 @@ class PaperVenue:
         answer = self.status(attempts[-1].tx_id, at_ns) if attempts else Unanswered("no bytes exist")
         return seen(case, answer, wallet, at_ns)
 
-    def broadcast(self, raw: str, at_ns: int) -> Taken | Unanswered:
+    def broadcast(self, raw: str, at_ns: int, channel: str = CHANNEL) -> Taken | Unanswered:  # noqa: ARG002
         """Idempotent.  ValueError if these bytes are no swap."""
         swap, id = decode(raw), tx_id(raw)
         tx = self._book.transaction(id) or self._receive(swap, raw, id, max(at_ns, self._head_ns))

@@ -107,7 +107,7 @@ def _telling(newest: Signed | None, views: Sequence[View]) -> View | None:
 
 # -- how far the nodes can be trusted ----------------------------------------------------------------
 def _node(question: Question, first: View | None, views: Sequence[View], view: View | None) -> Node:
-    case = question.case
+    case, newest = question.case, _newest(question.case)
     if first is None or view is None or _untold(view):
         return Node.DOWN
     if any(each.slot < case.newest_block for each in views):
@@ -116,7 +116,9 @@ def _node(question: Question, first: View | None, views: Sequence[View], view: V
     if torn or _contradict(case, views):
         return Node.DISAGREES
     if case.booked and view.status is None:
-        return _on_its_absence(question, case.booked, views)
+        return _on_its_absence(
+            question, case.booked, [each for each in views if newest and _whole(newest, each)]
+        )
     return Node.OK
 
 
@@ -133,14 +135,15 @@ def _contradict(case: Case, views: Sequence[View]) -> bool:
     return len({(each.slot, each.error) if each else None for each in answers}) > 1
 
 
-def _on_its_absence(question: Question, booked: Landed, views: Sequence[View]) -> Node:
-    """What was booked is gone if its slot is final without it, and all of two providers say so.
+def _on_its_absence(question: Question, booked: Landed, whole: Sequence[View]) -> Node:
+    """What was booked is gone if its slot is final without it, and two providers, if there are two, say so.
 
-    A node's newest slot proves nothing: it may be on a fork that all others have left.
+    A node's newest slot proves nothing: it may be on a fork that all others have left.  Of ledgers that are
+    all cut there is nothing to judge.
     """
-    if len(views) < min(2, question.providers):
+    if 0 < len(whole) < min(2, question.providers):
         return Node.DOWN
-    behind = any(not booked.block <= view.finalized_slot <= view.slot for view in views)
+    behind = any(not booked.block <= view.finalized_slot <= view.slot for view in whole)
     return Node.LAGGING if behind else Node.OK
 
 

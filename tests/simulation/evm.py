@@ -44,6 +44,7 @@ class EvmChain:
     raws: dict[str, str] = field(default_factory=dict)
     balance: dict[Asset, int] = field(default_factory=lambda: {USDC: CAPITAL})
     broadcasts: list[str] = field(default_factory=list)
+    channels: dict[str, set[str]] = field(default_factory=dict)  # In which bytes have been sent.
     prices: dict[Asset, int] = field(default_factory=dict)
     ever: dict[str, list[Receipt]] = field(default_factory=dict)  # Reorgs included.
     thefts: int = 0
@@ -212,8 +213,9 @@ class EvmVenue:
         channel = "private" if self.chain.private else "public"
         return Attempt(raw, f"tx {raw}", nonce, Units(minimum), NEVER, channel)
 
-    def broadcast(self, raw, at_ns) -> Taken | Unanswered:  # noqa: ARG002
+    def broadcast(self, raw, at_ns, channel="public") -> Taken | Unanswered:  # noqa: ARG002
         self.hook("before the broadcast")
+        self.chain.channels.setdefault(f"tx {raw}", set()).add(channel)
         lost = self._happens(0.1)  # The bytes never arrived, and nobody says so.
         if not lost:
             self.chain.receive(raw, f"tx {raw}")
@@ -224,19 +226,25 @@ class EvmVenue:
         newest = case.live.attempts[-1] if case.live.attempts else None
         fee = json.loads(newest.raw)["fee"] if newest else GAS
         question = Question(case, wallet, at_ns, fee, case.live.order.max_fee)
-        first = self._view(case)
-        second = None
-        if first and newest and first.count_at_k > newest.nonce and not first.receipts:
-            second = self._view(case)
+        node = self.chain.chance.randint(0, 1)
+        first, second = self._view(case, node), None
+        if first and newest and first.count > newest.nonce and not first.receipts:
+            second = self._view(case, 1 - node)
         return seen(DEPTHS, question, first, second)
 
-    def _view(self, case) -> View | None:
+    def _hole(self, tx_id: str) -> int:
+        """One of the two nodes may not have a receipt at all."""
+        lot = random.Random(f"{self.chain.seed}/{tx_id}/hole")
+        return lot.randint(0, 1) if self.chain.faults and lot.random() < 0.15 else -1
+
+    def _view(self, case, node: int) -> View | None:
         if self._happens(0.08):
             return None
         behind = self.chain.chance.randint(1, 5) if self._happens(0.1) else 0
         at = max(0, self.chain.head.number - behind)
         ids = [each.tx_id for each in case.live.attempts]
-        receipts = tuple(each for id in ids if (each := self.chain.receipt(id, at)))
+        kept = [id for id in ids if self._hole(id) != node]
+        receipts = tuple(each for id in kept if (each := self.chain.receipt(id, at)))
         if self._happens(0.03):
             receipts = tuple(replace(each, block=at + 1) for each in receipts)  # Torn: of another block.
         pooled = frozenset() if self.chain.private else frozenset(id for id in ids if id in self.chain.pool)

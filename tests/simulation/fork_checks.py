@@ -55,12 +55,22 @@ class ForkNaive(Naive):
             case _:
                 super().take(body)
 
+    def broadcast(self, tx_id: str) -> None:
+        super().broadcast(tx_id)
+        used, own = self.chain.channels[tx_id], self.signed[tx_id].channel
+        demand(used == {own}, f"{tx_id} is made for the {own} channel, and was sent in {used}")
+
     def attempts(self, order: str) -> list[str]:
         return [tx for tx, signed in self.signed.items() if signed.order == order]
 
+    def sign(self, signed) -> None:
+        others = {self.signed[each].channel for each in self.attempts(signed.order)}
+        demand(others <= {signed.channel}, f"{signed.order} is signed for {signed.channel}, and for {others}")
+        super().sign(signed)
+
     def land(self, body: Landed) -> None:
         real = self.chain.ever.get(body.tx_id, [])
-        demand(real, f"no-guess: {body.tx_id} is booked and never was on chain")
+        demand(real, f"no-guess: {body.tx_id} is booked and never was on chain to stay")
         same = any(each.landed and amounts(each) == amounts(body) for each in real)
         demand(same, f"settle-from-chain: {amounts(body)} booked, {real} real")
         self.move(body, 1)
@@ -80,6 +90,9 @@ class ForkNaive(Naive):
 
     def undo(self, fill: Landed, tx_id: str) -> None:
         demand(fill.tx_id == tx_id, f"{tx_id} is undone, and {fill.tx_id} was booked")
+        real = self.chain.receipt(tx_id)
+        there = real and (real.block, amounts(real)) == (fill.block, amounts(fill))
+        demand(not there, f"no-guess: {tx_id} is undone, and is on chain as it was booked")
         self.move(fill, -1)
 
     def move(self, fill: Landed, sign: int) -> None:

@@ -156,7 +156,7 @@ class SimVenue:
         )  # fmt: skip
         return Attempt(raw, f"tx {raw}", nonce, Units(minimum), until, "paper")
 
-    def broadcast(self, raw, at_ns) -> Taken | Unanswered:
+    def broadcast(self, raw, at_ns, channel="paper") -> Taken | Unanswered:  # noqa: ARG002
         self.hook("before the broadcast")
         lost = self._bad(0.1, "lost", raw, at_ns)  # The bytes never arrived, and nobody says so.
         if not lost:

@@ -13,7 +13,7 @@ from chains.svm.evidence import Level, Progress, Question, Status, View, seen
 from chains.venue import Attempt, Quote, Receipt, Seen, Taken, Unanswered
 from tests.simulation.outside import CAPITAL, GAS, MINUTE_NS, T0, USDC, exchanged
 
-SLOTS_A_TICK, FINAL_DEPTH, FIRST_SLOT = 4, 4, 1_000
+SLOTS_A_TICK, FINAL_DEPTH, FIRST_SLOT = 4, 7, 1_000
 PROVIDERS = ("alpha", "beta")
 
 
@@ -53,13 +53,14 @@ class SvmChain:
     raws: dict[str, str] = field(default_factory=dict)
     balance: dict[Asset, int] = field(default_factory=lambda: {USDC: CAPITAL})
     broadcasts: list[str] = field(default_factory=list)
+    channels: dict[str, set[str]] = field(default_factory=dict)  # In which bytes have been sent.
     prices: dict[Asset, int] = field(default_factory=dict)
-    ever: dict[str, list[Receipt]] = field(default_factory=dict)  # Forks included.
+    ever: dict[str, list[Receipt]] = field(default_factory=dict)  # That were confirmed, forks included.
     head_ns: int = T0
     calm_ns: int = T0 + 40 * MINUTE_NS  # Then nothing goes wrong any more.
 
     def __post_init__(self) -> None:
-        self.validity = self.chance.choice([5, 8, 12])
+        self.validity = FINAL_DEPTH + self.chance.choice([2, 4, 8])
         self.providers = PROVIDERS[: self.chance.choice([1, 2, 2])]
 
     # -- what anybody may know -------------------------------------------------------------------------------
@@ -139,14 +140,14 @@ class SvmChain:
     def _slot(self, slot: int, at_ns: int, skipped: float) -> None:
         if self.faults and self.chance.random() < skipped:
             return
+        for tx_id, receipt in self.head.receipts.items():
+            self.ever.setdefault(tx_id, []).append(receipt)  # A block on top of it: confirmed.
         block = Block(slot, at_ns, dict(self.balance))
         self.blocks.append(block)
         for tx_id in list(self.flights):
             if self._lands(tx_id, block):
                 del self.flights[tx_id]
-                receipt = self._executed(tx_id, json.loads(self.raws[tx_id]), block)
-                block.receipts[tx_id] = receipt
-                self.ever.setdefault(tx_id, []).append(receipt)
+                block.receipts[tx_id] = self._executed(tx_id, json.loads(self.raws[tx_id]), block)
         self.final = max(self.final, self.height - FINAL_DEPTH)
 
     def _lands(self, tx_id: str, block: Block) -> bool:
@@ -202,8 +203,9 @@ class SvmVenue:
     def replacement(self, *_: object) -> Attempt:
         raise AssertionError("nothing is replaced here")
 
-    def broadcast(self, raw, at_ns) -> Taken | Unanswered:  # noqa: ARG002
+    def broadcast(self, raw, at_ns, channel="public") -> Taken | Unanswered:  # noqa: ARG002
         self.hook("before the broadcast")
+        self.chain.channels.setdefault(f"tx {raw}", set()).add(channel)
         lost = self._happens(0.1)  # The bytes never arrived, and nobody says so.
         if not lost:
             self.chain.receive(raw, f"tx {raw}")
@@ -241,7 +243,7 @@ class SvmVenue:
         blocks, final, stuck = self.chain.left
         if blocks and stuck == provider and len(self.chain.providers) > 1 and self._happens(0.3):
             return blocks, final
-        if self._happens(0.03):  # On a branch without any of ours, so far.
+        if self._happens(0.06):  # On a branch without any of ours, so far.
             common = self.chain.final + 1
             empty = [Block(each.slot, each.at_ns) for each in self.chain.blocks[common:]]
             return [*self.chain.blocks[:common], *empty], self.chain.final

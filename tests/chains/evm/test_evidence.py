@@ -98,9 +98,21 @@ def test_a_booked_fill_is_only_what_was_booked(changes, expected):
     assert action(BOOKED, replace(view, receipts=(replace(view.receipts[0], **changes),))) is expected
 
 
-@pytest.mark.parametrize("view", [FREE, USED, USED_AT_K])
-def test_a_booked_fill_without_a_receipt_is_undone(view):
-    assert action(BOOKED, view) is Action.COMPENSATE
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (FREE, None, Action.COMPENSATE),
+        (USED, None, Action.WAIT),  # One node alone may have lost the receipt.
+        (USED, USED, Action.COMPENSATE),
+        (USED, with_receipt(59), Action.WAIT),
+        (USED_AT_K, None, Action.WAIT),
+        (USED_AT_K, USED_AT_K, Action.COMPENSATE),
+    ],
+)
+def test_a_booked_fill_without_a_receipt_is_undone_if_its_nonce_is_free_or_two_nodes_say_so(
+    first, second, expected
+):
+    assert action(BOOKED, first, second) is expected
 
 
 # -- how far nodes can be trusted --------------------------------------------------------------------

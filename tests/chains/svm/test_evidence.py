@@ -124,6 +124,9 @@ def test_a_node_behind_what_was_booked_of_this_wallet_is_not_believed():
         (replace(LATE, finalized_slot=1_010), None, 1, Action.COMPENSATE),
         (replace(LATE, slot=1_189), None, 1, Action.WAIT),  # The status is of an older moment than that.
         (LATE, replace(OTHER, finalized_slot=1_009), 2, Action.WAIT),
+        (LATE, replace(OTHER, first_slot=1_001), 2, Action.WAIT),  # The second can not know.
+        (replace(LATE, first_slot=1_001), OTHER, 2, Action.WAIT),
+        (replace(LATE, first_slot=1_001), None, 1, Action.BLOCK),
         (replace(LATE, first_slot=1_001), replace(OTHER, first_slot=1_001), 2, Action.BLOCK),
         (replace(LATE, searched=False), replace(OTHER, searched=False), 2, Action.BLOCK),
     ],
