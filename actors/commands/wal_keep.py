@@ -46,7 +46,10 @@ def cleanup(data_dir: Path, older_than: str) -> int:
         finally:
             ours.close()
     if moved is None:
-        say(f"{path}: nothing was moved: no closed operation is older than {older_than} of market time.")
+        say(
+            f"{path}: nothing was moved: no record before those of an open operation is older than"
+            f" {older_than} of market time."
+        )
         return DONE
     say(
         f"{moved.path}: {moved.records:,} records, chained up to {moved.head.hash.hex()}; keep it beside the"

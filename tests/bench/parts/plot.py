@@ -44,15 +44,15 @@ def _panel(at: int, name: str, title: str, growth: list[dict[str, Any]]) -> str:
     across = [left + WIDTH * (log10(size) - first) / (last - first) for size in sizes]
     for x, size in zip(across, sizes, strict=True):
         parts.append(f'<text x="{x:.1f}" y="{above + HEIGHT + 15}" text-anchor="middle">{size:,}</text>')
+    legend = float(left)
     for number, (label, values) in enumerate(series.items()):
         colour = COLOURS[number % len(COLOURS)]
         places = [
             (x, above + HEIGHT * (1 - value / top), value) for x, value in zip(across, values, strict=True)
         ]
         parts += _line(places, colour, numbered=number == 0)
-        if len(series) > 1:
-            x = left + number * WIDTH / len(series)
-            parts.append(f'<text x="{x:.1f}" y="{above - 12}" fill="{colour}">{escape(label)}</text>')
+        parts.append(f'<text x="{legend:.1f}" y="{above - 12}" fill="{colour}">{escape(label)}</text>')
+        legend += 6.2 * len(label) + 12
     return "".join(parts)
 
 
