@@ -24,10 +24,10 @@ check: .venv/ok   ## Format, lint, type-check and look at the code's shape, as C
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --quiet tests/test_tidy.py tests/test_readme.py
 
-bench: .venv/ok   ## Measure the transport and a whole run; ARGS=--quick for less.  Figures go to bench/.
+bench: .venv/ok .venv/bench/ok   ## Measure the log, the transport and a whole run; ARGS=--quick for less.  Figures go to bench/.
 	@mkdir -p bench
 	@set -e; for probe in tests/bench/*.py; do name=$$(basename $$probe .py); echo "== $$name"; \
-		$(BIN)/python -m tests.bench.$$name --json bench/$$name.json $(ARGS); done
+		PYTHONPATH=.venv/bench $(BIN)/python -m tests.bench.$$name --json bench/$$name.json $(ARGS); done
 
 simulate: .venv/ok   ## Play seeded schedules of the actors with everything that may go wrong; SECONDS=, SEEDS=, SEED=.
 	$(BIN)/python -m tests.simulation.run --seconds $(SECONDS) --seeds $(SEEDS) --seed $(SEED) $(ARGS)
@@ -47,6 +47,8 @@ upstream: .venv/ok   ## Run Thespian's own tests over our transport.
 lock: .venv/uv   ## Pin every package anew, with hashes.
 	.venv/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-header --output-file requirements.txt requirements.in
+	.venv/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-header --output-file requirements-bench.txt requirements-bench.in
 
 clean:   ## Forget what can be made again; data/ and logs/ stay.
 	rm -rf .venv bench .pytest_cache .ruff_cache .mypy_cache .hypothesis
@@ -61,6 +63,12 @@ clean:   ## Forget what can be made again; data/ and logs/ stay.
 	 apt install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+# Beside the packages that trade, not among them.
+.venv/bench/ok: requirements-bench.txt .venv/ok
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --upgrade \
+		--target .venv/bench -r requirements-bench.txt
 	@touch $@
 
 .venv/uv: .venv/ok

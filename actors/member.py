@@ -120,7 +120,7 @@ class Member(Actor):
             case Ping(number):
                 self.tell(sender, Pong(self.role, number, {**self.facts(), "pid": os.getpid()}))
             case Snapshot():
-                self.replica = restored(self.replica, message)
+                self._restored(message)
             case Committed():
                 self._told(message)
             case Repeat():
@@ -166,6 +166,11 @@ class Member(Actor):
     def _subscribe(self) -> None:
         """Once complete, each record is news, and none may be left out for what they add up to."""
         self.send_to(WAL, Subscribe(self.role, self.replica.lsn, every=self.complete))
+
+    def _restored(self, snapshot: Snapshot) -> None:
+        """One that was asked for twice may come when each record is news already: then they are asked for."""
+        if not self.complete:
+            self.replica = restored(self.replica, snapshot)
 
     def _told(self, message: Committed) -> None:
         if not fits(self.replica, message):

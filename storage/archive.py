@@ -55,6 +55,13 @@ def _last_to_go(log: Log, database: sqlite3.Connection, before_ns: int) -> int:
     return int(row[0]) if row else 0
 
 
+def newest_ns(log: Log) -> int:
+    """The latest market time of a record."""
+    with reader(log.path) as database:
+        (found,) = database.execute("SELECT max(at_ns) FROM records").fetchone()
+    return int(found or 0)
+
+
 def _first(database: sqlite3.Connection, condition: str, value: int | str) -> int:
     query = f"SELECT lsn FROM records WHERE {condition} ORDER BY lsn LIMIT 1"  # noqa: S608
     row = database.execute(query, (value,)).fetchone()

@@ -51,6 +51,7 @@ class Holding(Struct):
     """An open position: what is left of it, and what that cost."""
 
     token: Asset
+    quote: Asset
     quantity: int
     cost: int
 
@@ -78,23 +79,35 @@ class Audit:
         self.realised: dict[Asset, int] = defaultdict(int)
         self.holdings: dict[Id, Holding] = {}
         self.trades: dict[Id, Trade] = {}
+        # Running totals, for an audit must not take the square of a log's length.
+        self._reserved: dict[Asset, int] = defaultdict(int)
+        self._cost: dict[Asset, int] = defaultdict(int)
+        self._held: dict[Asset, int] = defaultdict(int)  # Positions in a token.
+        self._live: dict[Asset, dict[Id, Trade]] = defaultdict(dict)
+        self._selling: dict[Id, dict[Id, Trade]] = defaultdict(dict)  # By position.
         self.fills: dict[str, Landed] = {}
         self.reverts: dict[str, Reverted] = {}
         self.unsettled: dict[Id, int] = {}  # Proceeds of sells that a reorg can still undo.
+        self._unsettled: dict[Asset, int] = defaultdict(int)
 
     @property
     def quote(self) -> Asset | None:
         return next(iter(self.paid_in), None)
 
     def reserved(self, asset: Asset) -> int:
-        return sum(trade.reserved.get(asset, 0) for trade in self.trades.values() if trade.reserved)
+        return self._reserved[asset]
 
     def live(self) -> list[Trade]:
         return [trade for trade in self.trades.values() if not trade.over]
 
     def read(self, lsn: int, record: Record) -> None:
         self.lsn = lsn
-        self._apply(record.body)
+        order_id = getattr(record.body, "order", None)
+        if isinstance(order_id, str) and order_id not in self.trades:
+            kind = type(record.body).__name__
+            self._blame("write-ahead", f"{kind} is of order {order_id}, which no record before it opened")
+        else:
+            self._apply(record.body)
 
     def finish(self) -> None:
         self._balance()
@@ -137,18 +150,21 @@ class Audit:
                 assert_never(body)
 
     def _open(self, order: Order) -> None:
-        for trade in self.live():
-            if trade.order.token == order.token:
-                self._blame("one-position", f"order {order.id} trades {order.token} beside {trade.order.id}")
-            if trade.order.side is order.side is Side.SELL and trade.order.position == order.position:
-                self._blame(
-                    "first-close-wins", f"orders {trade.order.id} and {order.id} both sell a position"
-                )
-        self.trades[order.id] = Trade(order, {}, [], [], set())
+        trade = Trade(order, {}, [], [], set())
+        if order.id in self.trades:
+            self._blame("exactly-once", f"order {order.id} was opened twice")
+        for other in self._live[order.token]:
+            self._blame("one-position", f"order {order.id} trades {order.token} beside {other}")
+        self._live[order.token][order.id] = trade
+        if order.side is Side.SELL:
+            for other in self._selling[order.position]:
+                self._blame("first-close-wins", f"orders {other} and {order.id} both sell a position")
+            self._selling[order.position][order.id] = trade
+        self.trades[order.id] = trade
 
     def _reserve(self, order_id: Id, asset: Asset, amount: int) -> None:
         trade = self.trades[order_id]
-        trade.reserved[asset] = trade.reserved.get(asset, 0) + amount
+        self._set_aside(trade, asset, amount)
         self._add(asset, -amount)
 
     def _sign(self, signed: Signed) -> None:
@@ -180,12 +196,19 @@ class Audit:
             self._add(trade.order.quote, body.amount_out)
         else:
             self.unsettled[body.order] = body.amount_out
+            self._unsettled[trade.order.quote] += body.amount_out
 
     def _finalize(self, order_id: Id, tx_id: str) -> None:
         trade = self.trades[order_id]
         if trade.outcomes[-1:] != [tx_id]:
             self._blame("settle-from-chain", f"{tx_id} is called final, and is not what order {order_id} did")
-        self._add(trade.order.quote, self.unsettled.pop(order_id, 0))
+        self._add(trade.order.quote, self._settled(trade.order))
+
+    def _settled(self, order: Order) -> int:
+        """What stood as unsettled for this order, and does not any more."""
+        amount = self.unsettled.pop(order.id, 0)
+        self._unsettled[order.quote] -= amount
+        return amount
 
     def _reverse(self, order_id: Id, tx_id: str) -> None:
         """The outcome never was: its fee is set aside again."""
@@ -199,19 +222,21 @@ class Audit:
 
     def _reverse_position(self, body: PositionReversed) -> None:
         trade = self.trades[body.order]
-        if trade.order.side is Side.BUY:
-            self.holdings.pop(body.position)
-            self._spend(trade, trade.order.quote, -body.cost)
+        order, sign = trade.order, 1 if trade.order.side is Side.SELL else -1
+        self._cost[order.quote] += sign * body.cost
+        if order.side is Side.BUY:
+            self._held[order.token] -= 1
+            del self.holdings[body.position]
+            self._spend(trade, order.quote, -body.cost)
             return
-        if self.unsettled.pop(body.order, None) != body.proceeds:
-            self._blame(
-                "no-overdraft", f"the proceeds of order {body.order} were spent before they were final"
-            )
-        token = trade.order.token
-        holding = self.holdings.setdefault(body.position, Holding(token, 0, 0))
+        if self._settled(order) != body.proceeds:
+            self._blame("no-overdraft", f"{order.id} is reversed, and its proceeds are not there any more")
+        if body.position not in self.holdings:
+            self._held[order.token] += 1
+        holding = self.holdings.setdefault(body.position, Holding(order.token, order.quote, 0, 0))
         holding.quantity += body.quantity
         holding.cost += body.cost
-        self.realised[trade.order.quote] -= body.proceeds - body.cost
+        self.realised[order.quote] -= body.proceeds - body.cost
 
     def _return(self, order_id: Id, asset: Asset, amount: int) -> None:
         trade = self.trades[order_id]
@@ -222,14 +247,21 @@ class Audit:
         self._add(asset, amount)
         if any(trade.reserved.values()):
             self._blame("no-overdraft", f"order {order_id} has ended and still holds {trade.reserved}")
+        self._over(trade)
+
+    def _over(self, trade: Trade) -> None:
         trade.over = True
+        self._live[trade.order.token].pop(trade.order.id, None)
+        self._selling[trade.order.position].pop(trade.order.id, None)
 
     def _position(self, body: PositionOpened | PositionReduced | PositionClosed) -> None:
         trade = self.trades[body.order]
         if isinstance(body, PositionOpened):
-            if any(holding.token == body.token for holding in self.holdings.values()):
+            if self._held[body.token]:
                 self._blame("one-position", f"a second position in {body.token} was opened")
-            self.holdings[body.position] = Holding(body.token, body.quantity, body.cost)
+            self._held[body.token] += 1
+            self._cost[body.quote] += body.cost
+            self.holdings[body.position] = Holding(body.token, body.quote, body.quantity, body.cost)
             return
         holding = self.holdings.get(body.position)
         if holding is None or body.quantity > holding.quantity:
@@ -237,9 +269,12 @@ class Audit:
             return
         holding.quantity -= body.quantity
         holding.cost -= body.cost
+        self._cost[holding.quote] -= body.cost
         self.realised[trade.order.quote] += body.proceeds - body.cost
         if isinstance(body, PositionClosed):
             del self.holdings[body.position]
+            self._held[holding.token] -= 1
+            self._cost[holding.quote] -= holding.cost
 
     # -- money --
     def _add(self, asset: Asset, amount: int) -> None:
@@ -247,8 +282,12 @@ class Audit:
         if self.free[asset] < 0:
             self._blame("no-overdraft", f"{asset} is overdrawn by {-self.free[asset]}")
 
+    def _set_aside(self, trade: Trade, asset: Asset, amount: int) -> None:
+        trade.reserved[asset] = trade.reserved.get(asset, 0) + amount
+        self._reserved[asset] += amount
+
     def _spend(self, trade: Trade, asset: Asset, amount: int) -> None:
-        trade.reserved[asset] = trade.reserved.get(asset, 0) - amount
+        self._set_aside(trade, asset, -amount)
         if trade.reserved[asset] < 0:
             self._blame(
                 "no-overdraft", f"order {trade.order.id} used {amount} {asset}, more than it reserved"
@@ -257,11 +296,8 @@ class Audit:
     def _balance(self) -> None:
         """Between two appends: free + reserved + cost + fees = paid in + realised."""
         for asset, paid_in in self.paid_in.items():
-            cost = sum(holding.cost for holding in self.holdings.values())
-            has = self.free[asset] + self.reserved(asset) + cost + self.fees[asset]
-            has += sum(
-                amount for order, amount in self.unsettled.items() if self.trades[order].order.quote == asset
-            )
+            has = self.free[asset] + self.reserved(asset) + self._cost[asset] + self.fees[asset]
+            has += self._unsettled[asset]
             if has != paid_in + self.realised[asset]:
                 gap = has - paid_in - self.realised[asset]
                 self._blame("no-overdraft", f"the books do not add up: {gap} {asset} too many")

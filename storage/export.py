@@ -5,9 +5,7 @@ Integers that a double can not hold are written as strings, for most readers of 
 
 import csv
 import io
-import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,8 @@ from actors.messages import (
 )
 from storage import log
 from storage.amounts import shown
+from storage.chain import record_of
+from storage.log_file import rows_of
 from storage.story import Decimals, moment
 
 SAFE = 2**53 - 1  # The largest integer that a double keeps apart from its neighbours.
@@ -46,24 +46,13 @@ class Stored(msgspec.Struct, frozen=True):
 
 
 def stored(path: Path, first: int = 1, last: int | None = None) -> Iterator[Stored]:
-    """first <= lsn <= last, the chain checked from its beginning; raises LogError."""
-    with ExitStack() as stack:
-        database: sqlite3.Connection | None = None
-        for lsn, record in log.records(path):
-            database = database or stack.enter_context(closing(_reader(path)))  # Now it is known to be a log.
-            if last is not None and lsn > last:
-                return
-            if lsn >= first:
-                query = "SELECT append_id, hash FROM records WHERE lsn = ?"  # Written once, never changed.
-                append_id, digest = database.execute(query, (lsn,)).fetchone()
-                yield Stored(lsn, append_id, digest.hex(), record)
-
-
-def newest_snapshot(path: Path) -> tuple[int, bytes] | None:
-    """Its LSN and the packed books, as stored; `log.verify_file` checks that they are what was written."""
-    with closing(_reader(path)) as database:
-        row = database.execute("SELECT lsn, body FROM snapshots ORDER BY lsn DESC LIMIT 1").fetchone()
-    return (row[0], row[1].encode()) if row else None
+    """first <= lsn <= last, the chain checked from its beginning, in the archives; raises LogError."""
+    for rows in rows_of(path):
+        if last is not None and rows[0][0] > last:
+            return
+        for row in rows:
+            if first <= row[0] and (last is None or row[0] <= last):
+                yield Stored(row[0], row[1], row[10].hex(), record_of(row))
 
 
 def line(entry: Stored) -> bytes:
@@ -157,7 +146,3 @@ def _csv(row: tuple[object, ...]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(row)
     return text.getvalue()
-
-
-def _reader(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)

@@ -8,6 +8,11 @@ def log_path(data_dir: Path) -> Path:
     return data_dir / "wal.db"
 
 
+def backup_path(data_dir: Path, lsn: int) -> Path:
+    """A copy of the log that was made when it ended there; a run never looks at it."""
+    return data_dir / f"wal-backup-{lsn:012d}.db"
+
+
 def projection_path(data_dir: Path) -> Path:
     """Tables for queries; made anew from the log by `wal rebuild`."""
     return data_dir / "projection.db"

@@ -32,6 +32,12 @@ class LogFailed(LogError):
 
 def records(path: Path) -> Iterator[tuple[int, Record]]:
     """Every record from the first, chain checked on the way, without becoming the writer; raises LogError."""
+    for rows in rows_of(path):
+        yield from ((row[0], record_of(row)) for row in rows)
+
+
+def rows_of(path: Path) -> Iterator[list[Row]]:
+    """The same as rows, some at a time."""
     with reader(path) as database:
         assert_format(database, path)
         head, anchor = Head(), anchor_of(database)
@@ -39,7 +45,7 @@ def records(path: Path) -> Iterator[tuple[int, Record]]:
             with reader(archive) as archived:
                 for rows in _batches(archive, archived, head.lsn, anchor.lsn):
                     head = head_after(archive, head, rows)
-                    yield from zip(range(rows[0][0], head.lsn + 1), map(record_of, rows), strict=True)
+                    yield rows
         if head != anchor:
             raise LogError(
                 f"{path}: records {head.lsn + 1} to {anchor.lsn} are in an archive that is not beside it;"
@@ -47,7 +53,7 @@ def records(path: Path) -> Iterator[tuple[int, Record]]:
             )
         for rows in _batches(path, database, head.lsn):
             head = head_after(path, head, rows)
-            yield from zip(range(rows[0][0], head.lsn + 1), map(record_of, rows), strict=True)
+            yield rows
         assert_nothing_lost(path, head, database)
 
 

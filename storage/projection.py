@@ -74,7 +74,7 @@ class Projection:
             "status": record.status.value, "kind": type(body).__name__, "at_ns": record.at_ns,
             "body": _shown(record),
         }  # fmt: skip
-        self._database.table("events").insert(event)
+        self._insert("events", event)
         match body:
             case OrderOpened(order):
                 row = {
@@ -83,7 +83,7 @@ class Projection:
                     "amount_in": str(order.amount_in), "status": record.status.value, "reason": order.reason,
                     "at_ns": order.at_ns,
                 }  # fmt: skip
-                self._database.table("orders").insert(row)
+                self._insert("orders", row)
             case Signed():
                 self._order(body.order, status=record.status.value, tx_id=body.tx_id)
             case Landed():
@@ -123,27 +123,38 @@ class Projection:
         table.update(body.position, changes)
 
     def _order(self, id: str, **changes: Any) -> None:
-        self._database.table("orders").update(id, changes)
+        self._update("orders", id, changes)
+
+    def _insert(self, table: str, row: dict[str, Any]) -> None:
+        """In SQL, as the library looks at the table anew for every row."""
+        values = ", ".join(f":{name}" for name in row)
+        self._database.conn.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({values})", row)  # noqa: S608
+
+    def _update(self, table: str, id: str, changes: dict[str, Any]) -> None:
+        values = ", ".join(f"{name} = :{name}" for name in changes)
+        query = f"UPDATE {table} SET {values} WHERE id = :id"  # noqa: S608
+        count = self._database.conn.execute(query, {**changes, "id": id}).rowcount
+        assert count == 1, f"the projection has no {id} in its {table}"
 
     def _position(self, body: PositionOpened | PositionReduced | PositionClosed, at_ns: int) -> None:
-        table = self._database.table("positions")
         if isinstance(body, PositionOpened):
             row = {
                 "id": body.position, "token": body.token, "strategy": body.strategy,
                 "quantity": str(body.quantity), "cost": str(body.cost), "realised": "0",
                 "opened_at_ns": at_ns,
             }  # fmt: skip
-            table.insert(row)
+            self._insert("positions", row)
             return
-        held: dict[str, Any] = table.get(body.position)
+        query = "SELECT quantity, cost, realised FROM positions WHERE id = ?"
+        quantity, cost, realised = map(int, self._database.conn.execute(query, (body.position,)).fetchone())
         changes: dict[str, Any] = {
-            "quantity": str(int(held["quantity"]) - body.quantity),
-            "cost": str(int(held["cost"]) - body.cost),
-            "realised": str(int(held["realised"]) + body.proceeds - body.cost),
+            "quantity": str(quantity - body.quantity),
+            "cost": str(cost - body.cost),
+            "realised": str(realised + body.proceeds - body.cost),
         }
         if isinstance(body, PositionClosed):
             changes["closed_at_ns"] = at_ns
-        table.update(body.position, changes)
+        self._update("positions", body.position, changes)
 
 
 def rebuild(log_path: Path, database_path: Path) -> str:

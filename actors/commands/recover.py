@@ -23,13 +23,15 @@ from actors.processes import admin_pid
 from chains.paper.venue import PaperVenue, has_record
 from chains.resolution import Answer, outcome, seen
 from chains.venue import Missing, Receipt, Unanswered, Waiting
-from storage import books, log
+from storage import log
 from storage.books import Books, LiveOrder
 from storage.config import Settings
 from storage.evidence import Wallet
 from storage.layout import log_path, venue_path
+from storage.log_file import archives_of
 from storage.recovery import case_of
 from storage.recovery import recover as to_recover
+from storage.start import started
 from storage.story import Decimals, moment, worded
 
 KEPT = ("", "-wal")  # Of a SQLite file; the index in -shm is made anew.
@@ -189,19 +191,21 @@ def _copy(data_dir: Path, copy: Path) -> None:
     head = source.with_suffix(".head")
     if head.exists():
         shutil.copyfile(head, copy / head.name)
+    for archived in archives_of(source):  # Nobody writes them.
+        (copy / archived.name).symlink_to(archived.absolute())
 
 
 def _folded(data_dir: Path, copy: Path) -> tuple[Books, int]:
     """What a start reads; a log that a start would refuse is refused in its own name."""
-    folded, lsn = Books(), 0
     try:
-        log.verify_file(log_path(copy))
-        for lsn, record in log.records(log_path(copy)):  # noqa: B007  The last is the log's end.
-            folded = books.fold((record,), folded)
-    except (log.LogError, books.Unbookable) as error:
+        ours = log.Log.open(log_path(copy))
+        try:
+            return started(ours)[0], ours.head.lsn
+        finally:
+            ours.close()
+    except log.LogError as error:
         sentence = str(error).replace(str(log_path(copy)), str(log_path(data_dir)))
         raise log.LogError(f"A start would refuse this log: {sentence}") from error
-    return folded, lsn
 
 
 def _asked(copy: Path, folded: Books, settings: Settings, seed: int) -> Evidence:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from actors.commands import wal
+from actors.commands import wal, wal_keep
 from actors.commands.options import CONFIG, Config, DataDir, Json, folder_of, settings_of
 from actors.commands.wal_verify import verify as verify_log
 
@@ -59,6 +59,34 @@ def export(
     Integers beyond 2^53 are strings, for most readers of JSON would round them.
     """
     raise typer.Exit(wal.export(settings_of(config, given), form, first, last, out))
+
+
+@log_commands.command()
+def backup(
+    given: DataDir = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="A new file.", show_default="beside the log")
+    ] = None,
+    config: Config = CONFIG,
+) -> None:
+    """Copy the log, verified and of one moment.  A run may go on meanwhile.
+
+    Where its chain ends is printed, and noted beside it: kept apart, that tells whether it is still the same.
+    """
+    raise typer.Exit(wal_keep.backup(folder_of(config, given), to))
+
+
+@log_commands.command()
+def cleanup(
+    older_than: Annotated[str, typer.Option("--older-than", help="By market time: 30d, 12h or 90m.")],
+    given: DataDir = None,
+    config: Config = CONFIG,
+) -> None:
+    """Move old records of closed operations to an archive beside the log; stop the run first.
+
+    The chain goes on through it: `wal verify`, `show`, `export` and `rebuild` read both as one.
+    """
+    raise typer.Exit(wal_keep.cleanup(folder_of(config, given), older_than))
 
 
 @log_commands.command()

@@ -24,6 +24,7 @@ from actors.messages import (
     Ticks,
 )
 from storage import logs
+from storage.books import fold
 from storage.config import Run, Settings
 from storage.snapshots import packed
 from tests.actors.alone import alone
@@ -185,3 +186,20 @@ def test_a_newcomer_begins_with_a_snapshot_and_after_that_misses_no_record(tmp_p
         ("wal", Subscribe(Role("reader"), last + 2, every=True))
     ]
     assert reader.read == list(missed)
+
+
+def test_a_snapshot_that_comes_after_the_books_are_complete_hides_no_record(tmp_path, monkeypatch):
+    """It was asked for twice, of a log that died and of its successor, and both have answered."""
+    monkeypatch.setattr(logs, "start", lambda *_, **__: None)
+    desk = busy_desk()
+    last = len(desk.records)
+    reader = alone(Reader, tmp_path, "reader", "wal", "supervisor")
+    reader.heard(Snapshot(last - 2, packed(fold(desk.records[:-2])).decode()))
+    reader.heard(Committed(last - 2, last - 2, ()))
+    reader.heard(Snapshot(last, packed(desk.books).decode()))
+    assert reader.heard(Committed(last, last, ())) == [
+        ("wal", Subscribe(Role("reader"), last - 2, every=True))
+    ]
+    reader.heard(Committed(last - 2, last, tuple(desk.records[-2:])))
+    assert reader.read == desk.records[-2:]
+    assert reader.replica.books == desk.books

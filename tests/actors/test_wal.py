@@ -96,12 +96,17 @@ def test_the_books_of_a_start_are_the_fold_of_all_records_and_only_the_newest_ar
     wal.on_exit()
 
 
-def test_a_snapshot_of_another_layout_is_not_read_but_every_record_is(folder):
+def test_a_snapshot_of_another_layout_is_not_read_but_every_record_is_and_a_new_one_is_due(
+    folder, monkeypatch
+):
     log = Log.open(log_path(folder))
     log.save_snapshot(SAVED, packed(fold(())).replace(b'"layout":"', b'"layout":"x'))
     log.close()
     wal = wal_in(folder)
     assert wal.books == fold(DESK.records)
+    monkeypatch.setattr(module, "SNAPSHOT_EVERY", LAST - SAVED + 1)
+    wal.wakes()
+    assert wal.log.snapshot() == (LAST, packed(DESK.books))
     wal.on_exit()
 
 
@@ -244,7 +249,7 @@ def test_to_whom_each_record_matters_all_are_told_a_batch_at_a_time(wal, monkeyp
         assert len(batch.records) <= 12
         if not batch.replay:
             break
-        assert wal.heard(Append(Id(f"n{len(heard)}"), NEW.records))[-1:] == [
+        assert wal.heard(Append(Id(f"n{len(heard)}"), NEW.records)) == [
             ("outside", Durable(Id(f"n{len(heard)}"), wal.log.head.lsn))
         ], "news before the history is over would be a gap"
         ask = Subscribe(Role("recorder"), batch.through, every=True)

@@ -1,5 +1,7 @@
 """The auditor: a good log has nothing to blame, and every planted wrong is blamed on its promise."""
 
+import sys
+
 import pytest
 from msgspec.structs import replace
 
@@ -101,6 +103,12 @@ def test_a_partial_sell_keeps_the_rest_at_its_cost():
 
 
 OTHER = replace(BUY, id=Id("other"))
+STRAYS = [
+    Reserved("nobody", USDC, 5), signed("nobody", "t5"), Landed("nobody", "t5", "r", 1, 1, 1),
+    Reverted("nobody", "t5", "r", 1), Dead("nobody", "t5", "r"), RolledBack("nobody", "r"),
+    Returned("nobody", USDC, 5), PositionOpened("p1", "nobody", "momentum", WETH, USDC, 70, 500),
+    PositionReduced("p1", "nobody", 35, 250, 300), PositionClosed("p1", "nobody", 70, 500, 600),
+]  # fmt: skip
 WRONG = {
     "more reserved than there is": ("no-overdraft", [*changed(BOUGHT[:3], 2, amount=1_002)]),
     "more spent than reserved": ("no-overdraft", changed(BOUGHT, 4, fee=3)),
@@ -116,6 +124,8 @@ WRONG = {
     "rolled back after it was signed": ("no-guess", [*BOUGHT[:4], RolledBack("buy", "x")]),
     "sold twice": ("first-close-wins", [*BOUGHT, *SOLD, SOLD[4]]),
     "sold beyond what there was": ("first-close-wins", [*BOUGHT, *changed(SOLD, 4, quantity=71)]),
+    "opened twice": ("exactly-once", [*BOUGHT[:3], BOUGHT[1]]),
+    "closed at another cost": ("no-overdraft", [*BOUGHT, *changed(SOLD, 4, cost=400)]),
     "two sells of one position": (
         "first-close-wins",
         [*BOUGHT, SOLD[0], OrderOpened(replace(SELL, id="s2"))],
@@ -126,3 +136,48 @@ WRONG = {
 @pytest.mark.parametrize(("promise", "bodies"), WRONG.values(), ids=WRONG)
 def test_every_planted_wrong_is_blamed_on_its_promise(promise, bodies):
     assert promise in blamed(bodies)
+
+
+@pytest.mark.parametrize("stray", STRAYS, ids=lambda body: type(body).__name__)
+def test_a_record_of_an_order_that_nobody_opened_is_named_and_the_audit_goes_on(stray):
+    found = audit([*BOUGHT, stray, *SOLD])
+    (only,) = found.broken
+    assert (only.promise, only.lsn) == ("write-ahead", len(BOUGHT) + 1)
+    assert f"{type(stray).__name__} is of order nobody, which no record before it opened" in only.sentence
+    assert found.free[USDC] == 1097
+
+
+def steps(pairs):
+    """Lines of the auditor's own code that run for so many buys and sells, some of them open to the end."""
+    bodies = [replace(DEPOSIT, amount=10**9)]
+    for number in range(pairs):
+        token, buy, sell, position = Asset(f"paper:T{number}"), f"b{number}", f"s{number}", f"p{number}"
+        names = {"token": token, "position": position}
+        opened = replace(BUY, id=buy, **names)
+        bodies += [OrderOpened(opened), Reserved(buy, USDC, 502), signed(buy, f"{buy}/t", 2 * number)]
+        if number % 10:
+            bodies += [
+                Landed(buy, f"{buy}/t", "r", 500, 70, 1),
+                PositionOpened(position, buy, "momentum", token, USDC, 70, 500), Returned(buy, USDC, 1),
+                OrderOpened(replace(SELL, id=sell, **names)), Reserved(sell, USDC, 2),
+                signed(sell, f"{sell}/t", 2 * number + 1),
+            ]  # fmt: skip
+    lines = 0
+
+    def counted(frame, event, _):
+        nonlocal lines
+        lines += event == "line" and frame.f_code.co_filename.endswith("audit.py")
+        return counted
+
+    before = sys.gettrace()
+    sys.settrace(counted)
+    try:
+        found = audit(bodies)
+    finally:
+        sys.settrace(before)
+    assert found.broken == []
+    return lines
+
+
+def test_twice_the_orders_take_twice_the_steps_even_if_none_of_them_ends():
+    assert steps(200) < 2.1 * steps(100)

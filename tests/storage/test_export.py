@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from actors.messages import Append, Body, Deposited, Id, Landed
-from storage.export import COLUMNS, SAFE, csv_lines, exact, json_lines, newest_snapshot, stored
+from storage.archive import archive
+from storage.export import COLUMNS, SAFE, csv_lines, exact, json_lines, stored
 from storage.log import Log, LogCorrupt, LogError, head_of
 from storage.snapshots import packed
 from storage.trades import local
@@ -125,9 +126,14 @@ def test_no_log_is_an_error_and_not_an_empty_export(tmp_path):
         list(stored(tmp_path / "wal.db"))
 
 
-def test_the_newest_snapshot_is_read_without_becoming_the_writer(path):
-    assert newest_snapshot(path) is None
+def test_an_export_after_an_archiving_is_the_one_before_it(path):
+    def everything():
+        return [*json_lines(path, 1, None), *json_lines(path, 3, 9), *csv_lines(path, 1, None, DECIMALS)]
+
+    before = everything()
     log = Log.open(path)
     log.save_snapshot(log.head.lsn, packed(DESK.books))
-    assert newest_snapshot(path) == (log.head.lsn, packed(DESK.books))
+    assert archive(log, 3)
+    assert archive(log, 10**18)
     log.close()
+    assert everything() == before

@@ -16,6 +16,8 @@ from actors.commands.wal_verify import verdict_on, verify
 from actors.messages import Append, Deposited, Id, Reserved
 from run import main
 from storage import log
+from storage.archive import archive
+from storage.books import fold
 from storage.config import Run, Settings
 from storage.layout import log_path
 from storage.snapshots import packed
@@ -114,8 +116,8 @@ def test_a_record_of_an_order_that_nobody_opened_is_named_by_both_readers(tmp_pa
     stray = local("stray", Reserved(Id("nobody"), USDC, 5), 0)
     broken = wrong(tmp_path, Append(Id("bad"), (stray,)))
     assert broken == (
-        "record 2: Reserved is of 'nobody', which no record before it opened",
         "record 2: the books refuse Reserved of operation stray: order_not_found",
+        "record 2: write-ahead: Reserved is of order nobody, which no record before it opened",
     )
 
 
@@ -135,14 +137,29 @@ def test_something_wrong_makes_the_exit_code_1(tmp_path, capsys):
     assert verify(settings, as_json=True) == 1
 
 
-def test_a_snapshot_that_is_not_the_fold_of_its_records_is_seen(settings, tmp_path):
-    wrote = log.Log.open(log_path(tmp_path))
-    wrote.save_snapshot(wrote.head.lsn, packed(DESK.books))
+@pytest.mark.parametrize("lsn", [1, 20, len(DESK.records)])
+def test_a_snapshot_that_is_not_the_fold_of_its_records_is_seen(settings, tmp_path, lsn):
+    wrote, books = log.Log.open(log_path(tmp_path)), fold(DESK.records[:lsn])
+    wrote.save_snapshot(lsn, packed(books))
     assert verdict_on(log_path(tmp_path), {}).broken == ()
-    wrote.save_snapshot(wrote.head.lsn, packed(replace(DESK.books, nonce=99)))
+    wrote.save_snapshot(lsn, packed(replace(books, nonce=99)))
     wrote.close()
     (only,) = verdict_on(log_path(tmp_path), {}).broken
-    assert f"record {len(DESK.records)}: replay: its snapshot is not what the records add up to" in only
+    assert f"record {lsn}: replay: its snapshot is not what the records add up to" in only
+
+
+def test_pages_of_an_archive_are_checked_too(settings, tmp_path):
+    wrote = log.Log.open(log_path(tmp_path))
+    wrote.save_snapshot(wrote.head.lsn, packed(DESK.books))
+    moved = archive(wrote, 10**18)
+    wrote.close()
+    database = sqlite3.connect(moved.path)
+    database.executescript(
+        "PRAGMA writable_schema = ON; DELETE FROM sqlite_master WHERE name = 'records_by_append'"
+    )
+    database.close()
+    with pytest.raises(log.LogCorrupt, match=moved.path.name):
+        verdict_on(log_path(tmp_path), {})
 
 
 # -- show -----------------------------------------------------------------------------------------------
@@ -262,7 +279,16 @@ def test_each_command_is_known_and_its_exit_code_is_the_answer(settings, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "words", [("wal", "verify"), ("wal", "show"), ("wal", "export"), ("wal", "rebuild"), ("recover",)]
+    "words",
+    [
+        ("wal", "verify"),
+        ("wal", "show"),
+        ("wal", "export"),
+        ("wal", "rebuild"),
+        ("wal", "backup"),
+        ("wal", "cleanup"),
+        ("recover",),
+    ],
 )
 def test_each_command_explains_itself(words, capsys):
     assert typed(*words, "--help") == 0

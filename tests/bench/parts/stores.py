@@ -9,6 +9,7 @@ from pathlib import Path
 
 Pairs = list[tuple[bytes, bytes]]
 Write = Callable[[Pairs], None]
+FILES = {"SQLite DELETE/EXTRA": "rival.db", "LMDB": "rival.lmdb", "RocksDB": "rival.rocks"}
 
 
 @contextmanager
@@ -40,7 +41,7 @@ def _sqlite(folder: Path, stack: ExitStack) -> Write:
 
 def _lmdb(folder: Path, stack: ExitStack) -> Write:
     lmdb = importlib.import_module("lmdb")
-    store = stack.enter_context(closing(lmdb.open(str(folder / "rival.lmdb"), map_size=1 << 30)))
+    store = stack.enter_context(closing(lmdb.open(str(folder / "rival.lmdb"), map_size=1 << 34)))
 
     def write(pairs: Pairs) -> None:
         with store.begin(write=True) as transaction:
