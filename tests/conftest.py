@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+import actors.wal
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -18,3 +20,9 @@ def shared_data():
         return path
 
     return find
+
+
+@pytest.fixture(autouse=True)
+def the_log_is_not_looked_over(monkeypatch):
+    """In this process a system without processes sleeps until every timer that it can wait for is over."""
+    monkeypatch.setattr(actors.wal, "IDLE_SECONDS", 3_600.0)
