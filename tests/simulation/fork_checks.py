@@ -57,11 +57,18 @@ class ForkNaive(Naive):
             case _:
                 super().take(body)
 
+    def broadcast(self, tx_id: str) -> None:
+        super().broadcast(tx_id)
+        used, own = self.chain.channels[tx_id], self.signed[tx_id].channel
+        demand(used == {own}, f"{tx_id} is made for the {own} channel, and was sent in {used}")
+
     def attempts(self, order: str) -> list[str]:
         return [tx for tx, signed in self.signed.items() if signed.order == order]
 
     def sign(self, signed) -> None:
         demand(not self.halted, f"single-writer: {signed.order} is signed after the wallet was quarantined")
+        others = {self.signed[each].channel for each in self.attempts(signed.order)}
+        demand(others <= {signed.channel}, f"{signed.order} is signed for {signed.channel}, and for {others}")
         super().sign(signed)
 
     def land(self, body: Landed) -> None:
@@ -99,13 +106,6 @@ class ForkNaive(Naive):
         self.set_aside[order.id] -= sign * spent
         change = fill.amount_out if buy else -fill.amount_in
         self.held[order.token] = self.held.get(order.token, 0) + sign * change
-
-    def broadcast(self, tx_id: str) -> None:
-        super().broadcast(tx_id)
-        order = self.signed[tx_id].order
-        made = {self.signed[each].channel for each in self.attempts(order)}
-        used = self.chain.channels[tx_id]
-        demand(len(made | used) == 1, f"{order} is made for the channel {made}, and was sent in {used}")
 
     def all_ended(self, stolen: int = 0) -> None:
         demand(not self.live, f"liveness: {sorted(self.live)} never ended")
