@@ -78,8 +78,8 @@ def _node(chain: Chain, question: Question, first: View | None, second: View | N
 
 
 def _in_doubt(case: Case, view: View) -> bool:
-    """A booked fill without its receipt, though its nonce is used: this node may have lost it."""
-    return case.booked is not None and not view.receipts and view.count > case.live.attempts[-1].nonce
+    """A booked fill without its receipt: this node may have lost it, whatever its count says."""
+    return case.booked is not None and not view.receipts
 
 
 def _torn(chain: Chain, case: Case, view: View) -> bool:

@@ -28,7 +28,7 @@ def told(answer, wallet=Wallet.GOOD):
 @pytest.mark.parametrize(
     ("answer", "meaning"),
     [
-        (receipt(True), Landed("o1", "tx", "block 7", 100, 95, 2)),
+        (receipt(True), Landed("o1", "tx", "block 7", 100, 95, 2, block=7)),
         (receipt(False), Reverted("o1", "tx", "block 7", 2)),
         (Missing("tx", 499), None),
         (Missing("tx", 500), Dead("o1", "tx", "absent at 500, valid until 500")),

@@ -228,7 +228,7 @@ class EvmVenue:
         question = Question(case, wallet, at_ns, fee, case.live.order.max_fee)
         node = self.chain.chance.randint(0, 1)
         first, second = self._view(case, node), None
-        if first and newest and first.count > newest.nonce and not first.receipts:
+        if first and newest and not first.receipts and (case.booked or first.count > newest.nonce):
             second = self._view(case, 1 - node)
         return seen(DEPTHS, question, first, second)
 
