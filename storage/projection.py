@@ -120,7 +120,7 @@ class Projection:
             "realised": str(int(held["realised"]) - body.proceeds + body.cost),
             "closed_at_ns": None,
         }
-        table.update(body.position, changes)
+        self._update("positions", body.position, changes)
 
     def _order(self, id: str, **changes: Any) -> None:
         self._update("orders", id, changes)

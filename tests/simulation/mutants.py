@@ -15,12 +15,13 @@ from pathlib import Path
 
 from tests.crash.mutants import MUTANTS as OF_THE_LOG
 from tests.simulation.planted import MUTANTS, Mutant
+from tests.simulation.planted_chains import MUTANTS as OF_CHAINS
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("actors", "chains", "storage", "strategies", "tests", "run.py", "pyproject.toml", "config.toml")
 # How a harness says that something is wrong; a harness that broke says something else.
 VERDICT = re.compile(r"seed \d|FAILED tests/|[\w ]+: BAD: ")
-ALL = (*MUTANTS, *(Mutant(*words, harness=harness) for *words, harness in OF_THE_LOG))
+ALL = (*MUTANTS, *OF_CHAINS, *(Mutant(*words, harness=harness) for *words, harness in OF_THE_LOG))
 
 
 def main() -> int:
