@@ -132,8 +132,6 @@ class Executor(Member):
             unheard = row.action is Action.BLOCK and seen.evidence.deadline is Deadline.BEFORE
             if row.action is Action.RESEND or unheard:  # The same bytes: harmless if they are there.
                 self._send(case.live)
-        for id in found.roll_back:
-            self._settle(rollback(self.replica.books.live[id], "too late to sign after a restart"), now_ns)
 
     def _opened_venue(self) -> PaperVenue | None:
         """None while there is no market, and where the venue of these books is gone: then the run ends."""

@@ -165,7 +165,7 @@ class Member(Actor):
 
     def _subscribe(self) -> None:
         """Once complete, each record is news, and none may be left out for what they add up to."""
-        self.send_to(WAL, Subscribe(self.role, self.replica.lsn, every=self.complete))
+        self.send_to(WAL, Subscribe(self.role, self.replica.lsn, every=self.complete, epoch=self.epoch))
 
     def _restored(self, snapshot: Snapshot) -> None:
         """One that was asked for twice may come when each record is news already: then they are asked for."""

@@ -456,6 +456,7 @@ class Subscribe(Struct, frozen=True):
     role: Role
     after: int
     every: bool = False  # Each record is news to me: what they add up to is not enough.
+    epoch: int = 0  # Of the directory that I know: a successor's is higher.
 
 
 class Snapshot(Struct, frozen=True):

@@ -48,7 +48,7 @@ class Recorder(Member):
             self._subscribe()
 
     def _subscribe(self) -> None:
-        self.send_to(WAL, Subscribe(self.role, self.lsn, every=True))
+        self.send_to(WAL, Subscribe(self.role, self.lsn, every=True, epoch=self.epoch))
 
     def receive(self, message: Any, sender: Address) -> None:
         if isinstance(message, Committed):

@@ -46,7 +46,7 @@ class Wal(Member):
 
     def opened(self) -> None:
         self.subscribers: dict[Role, Address] = {}
-        self.members: dict[Role, Address] = {}
+        self.members: dict[Role, tuple[int, Address]] = {}  # With the epoch in which they came.
         self.retired: set[Address] = set()  # Whose successor has read the log.
         self._fatal = ""
         self._packed = (-1, b"")
@@ -127,8 +127,9 @@ class Wal(Member):
 
     def replay(self, ask: Subscribe, sender: Address) -> None:
         """A newcomer is told the books; to whom each record matters, the next of them: then it asks anew."""
+        if self._is_late(ask, sender):
+            return
         self.subscribers.pop(ask.role, None)
-        self._meet_member(ask.role, sender)
         head = self.log.head.lsn
         if not ask.every and ask.after < head:
             self.tell(sender, Snapshot(head, self._packed_books().decode()))
@@ -144,12 +145,16 @@ class Wal(Member):
             self.subscribers[ask.role] = sender
         self.tell(sender, Committed(after, through, batch, replay=through < head))
 
-    def _meet_member(self, role: Role, address: Address) -> None:
+    def _is_late(self, ask: Subscribe, sender: Address) -> bool:
         """A successor decides on what it has read: no last word of its predecessor may come after that."""
-        before = self.members.get(role)
-        if before is not None and before != address:
-            self.retired.add(before)
-        self.members[role] = address
+        epoch, member = self.members.get(ask.role, (0, sender))
+        if member != sender and ask.epoch < epoch:
+            self.retired.add(sender)
+        elif member != sender:
+            self.retired.add(member)
+        if sender not in self.retired:
+            self.members[ask.role] = (max(epoch, ask.epoch), sender)
+        return sender in self.retired
 
     def on_exit(self) -> None:
         if self.role and not self._fatal:

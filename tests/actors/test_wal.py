@@ -290,8 +290,9 @@ def test_the_state_of_an_empty_log_can_be_saved(tmp_path):
 def test_the_last_word_of_the_dead_is_not_written_after_their_successor_has_read_the_log(wal):
     """Else the successor would have decided on books that are not what it was told."""
     dead, heir = Address("dead"), Address("heir")
-    for address in (dead, heir):
-        wal.receive(Subscribe(Role("portfolio"), 0), address)
+    wal.receive(Subscribe(Role("portfolio"), 0, epoch=1), dead)
+    wal.receive(Subscribe(Role("portfolio"), 0, epoch=2), heir)
+    wal.receive(Subscribe(Role("portfolio"), 0, epoch=1), dead)
     before = wal.log.head.lsn
     wal.receive(NEW, dead)
     assert wal.log.head.lsn == before

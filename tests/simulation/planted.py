@@ -42,11 +42,11 @@ MUTANTS = (
     Mutant(
         "signed anew on recovery",
         "actors/executor.py",
-        "                self._send(case.live)\n        for id in found.roll_back",
+        "                self._send(case.live)\n\n    def _opened_venue",
         "                live = case.live\n"
         "                quote = Quote(live.attempts[-1].min_amount_out, 0, 0)\n"
         "                attempt = self.venue.build(live.order, quote, self.replica.books.nonce, 1)\n"
-        "                self.venue.broadcast(attempt.raw, 1)\n        for id in found.roll_back",
+        "                self.venue.broadcast(attempt.raw, 1)\n\n    def _opened_venue",
         also=(("actors/executor.py", "import Attempt, Seen", "import Attempt, Quote, Seen"),),
     ),
     Mutant(
