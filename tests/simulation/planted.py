@@ -268,4 +268,68 @@ MUTANTS = (
             ),
         ),
     ),
+    # -- races that the simulation found
+    Mutant(
+        "an order signed or settled at a tick that is read again",
+        "actors/executor.py",
+        "        act_from_ns = max(message.act_from_ns, self.replica.books.last_order_ns)\n",
+        "        act_from_ns = message.act_from_ns\n",
+    ),
+    Mutant(
+        "an order that was put off is signed at the prices of a tick that is over",
+        "actors/executor.py",
+        "        if tick.at_ns < max(self.venue.head_ns(), self.replica.books.last_order_ns):",
+        "        if tick.at_ns < 0:",
+    ),
+    Mutant(
+        "the market goes on without somebody who is dead",
+        "actors/supervisor.py",
+        "        if self.actors.keys() < CAST.keys():\n            return\n",
+        "",
+    ),
+    Mutant(
+        "a successor is given ticks before it has said from where on",
+        "actors/market.py",
+        "            self.round = rounds.left(self.round, role)\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "what was read ahead is not read again",
+        "actors/positions.py",
+        "        self.seen_ns = through ",
+        "        self.seen_ns = max(self.seen_ns, through) ",
+    ),
+    Mutant(
+        "an end is seen before the tick at which it came",
+        "actors/strategist.py",
+        "for each in self.told if each[1] < first]",
+        "for each in self.told]",
+    ),
+    Mutant(
+        "a wish that was refused is decided anew",
+        "actors/portfolio.py",
+        "        if not isinstance(answer, Approved) and self.replica.books.order(wish.id) is None:",
+        "        if not isinstance(wish, Propose | Close):",
+        also=(
+            (
+                "actors/wisher.py",
+                "                self.send_to(PORTFOLIO, decided)\n",
+                "                self.send_to(PORTFOLIO, decided)\n"
+                "                self.send_to(PORTFOLIO, decided.wish)\n",
+            ),
+        ),
+    ),
+    # -- the operator's latch
+    Mutant(
+        "a halted wallet signs what was decided before",
+        "storage/books.py",
+        "    if WALLET in books.halts:\n        return Refusal.HALTED\n    status",
+        "    status",
+    ),
+    Mutant(
+        "a halt is forgotten",
+        "storage/books.py",
+        "            return replace(books, halts={**books.halts, scope: reason})",
+        "            return replace(books, halts={})",
+    ),
 )
