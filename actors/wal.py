@@ -31,8 +31,8 @@ from storage.snapshots import packed
 from storage.start import started
 
 SNAPSHOT_EVERY = 1_000
-IDLE_SECONDS = 1.0
-VERIFIED_AT_ONCE = 250  # Records: some milliseconds.
+IDLE_SECONDS = 10.0
+VERIFIED_AT_ONCE = 1_000  # Records: some milliseconds.  A million takes three hours.
 
 
 class LookOver(Struct, frozen=True):

@@ -250,8 +250,8 @@ def applied_until(path, everything, statements, monkeypatch) -> bool:
     left = iter(range(statements))
     projection = Projection(path)
     with monkeypatch.context() as patched:
-        for name in ("insert", "update", "upsert"):
-            patched.setattr(Table, name, dying(getattr(Table, name), left))
+        for owner, name in ((Projection, "_insert"), (Projection, "_update"), (Table, "upsert")):
+            patched.setattr(owner, name, dying(getattr(owner, name), left))
         try:
             for after in range(0, len(everything), 5):
                 projection.apply(after, everything[after : after + 5])
