@@ -26,7 +26,7 @@ from actors.messages import (
 )
 from storage.books import Books, book, faults
 from storage.layout import log_path
-from storage.log import Log, LogBusy, LogCorrupt, LogError, LogFailed
+from storage.log import Log, LogBusy, LogError, LogFailed
 from storage.snapshots import packed
 from storage.start import started
 
@@ -78,11 +78,11 @@ class Wal(Member):
             return
         try:
             self._do(message, sender)
-        except LogCorrupt as error:
-            self._end(str(error))
         except LogFailed as error:
             logger.critical("{}", error)
             os._exit(70)  # What is on disk is unknown: nothing may be answered, nothing tried again.
+        except LogError as error:
+            self._end(str(error))
 
     def _do(
         self,
