@@ -26,13 +26,13 @@ from actors.messages import (
 )
 from storage.books import Books, book, faults
 from storage.layout import log_path
-from storage.log import Log, LogBusy, LogCorrupt, LogError, LogFailed
+from storage.log import Log, LogBusy, LogError, LogFailed
 from storage.snapshots import packed
 from storage.start import started
 
 SNAPSHOT_EVERY = 1_000
-IDLE_SECONDS = 1.0
-VERIFIED_AT_ONCE = 250  # Records: some milliseconds.
+IDLE_SECONDS = 10.0
+VERIFIED_AT_ONCE = 1_000  # Records: some milliseconds.  A million takes three hours.
 
 
 class LookOver(Struct, frozen=True):
@@ -80,11 +80,11 @@ class Wal(Member):
             return
         try:
             self._do(message, sender)
-        except LogCorrupt as error:
-            self._end(str(error))
         except LogFailed as error:
             logger.critical("{}", error)
             os._exit(70)  # What is on disk is unknown: nothing may be answered, nothing tried again.
+        except LogError as error:
+            self._end(str(error))
 
     def _do(
         self,
