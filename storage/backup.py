@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from storage.chain import Head, LogError
-from storage.log_file import explained, note_of, reader, synced, verify
+from storage.log_file import explained, full, note_of, reader, synced, verify
 
 PAGES = 1_000  # At a time; a writer never waits, for it and a reader do not lock one another out.
 
@@ -22,7 +22,7 @@ def back_up(log: Path, copy: Path) -> Head:
         _copied(log, part)
         head = verify(part)
         note = copy.with_suffix(".head")  # As a log has it: whoever opens the copy compares the two.
-        note.write_bytes(note_of(head))
+        _noted(note, note_of(head))
         synced(note)
         synced(part)
         part.replace(copy)
@@ -30,6 +30,12 @@ def back_up(log: Path, copy: Path) -> Head:
     except OSError as error:
         raise LogError(f"{copy}: {error.strerror}; its folder must be writable and have room.") from error
     return head
+
+
+def _noted(path: Path, note: bytes) -> None:
+    with path.open("wb", buffering=0) as file:
+        if file.write(note) != len(note):
+            raise full()
 
 
 def _copied(log: Path, part: Path) -> None:

@@ -12,7 +12,6 @@ An I/O error leaves it unknown what is on disk.  `append` then raises `LogFailed
 is to end the process, start anew and read.
 """
 
-import errno
 import fcntl
 import os
 import sqlite3
@@ -44,6 +43,7 @@ from storage.log_file import (
     assert_nothing_lost,
     end_of,
     explained,
+    full,
     head_of,
     note_of,
     noted_head,
@@ -244,7 +244,7 @@ class Log:
         """Not synced: it need only survive the process, and must never be ahead of the log."""
         note = note_of(self.head)
         if os.pwrite(self._head_file, note, 0) != len(note):
-            raise _full()
+            raise full()
 
 
 def _locked(path: Path) -> int:
@@ -313,7 +313,7 @@ def _primed(path: Path) -> int:
         size = os.fstat(file).st_size
         while size < PRIMED:
             if not (written := os.pwrite(file, bytes(PRIMED - size), size)):
-                raise _full()
+                raise full()
             size += written
         os.fdatasync(file)
     finally:
@@ -330,10 +330,6 @@ def _index_allocated(path: Path) -> int:
         os.close(file)  # That takes SQLite's locks away: the database is closed now.
         raise
     return file
-
-
-def _full() -> OSError:
-    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _assert_not_emptied(path: Path) -> None:

@@ -268,3 +268,8 @@ def synced(path: Path) -> None:
         os.fsync(file)
     finally:
         os.close(file)
+
+
+def full() -> OSError:
+    """A write that was not whole: the disk says no more than that."""
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -253,6 +253,7 @@ MUTANTS = (
         "actors/wal.py",
         "        if sender in self.retired:",
         "        if not self.members:",
+        harness=("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "tests/actors/test_wal.py"),
     ),
     Mutant(
         "news that are known are applied again",

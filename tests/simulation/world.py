@@ -92,7 +92,7 @@ class World:
         self.poison = ""
         self.told_out = 0
         self.halts, self.operator_at, self.operator_does = 0, MOST_STEPS, Halt
-        self.halted_scope = EVERYTHING
+        self.halted_scope, self.operated_at = EVERYTHING, -MOST_STEPS
         if not calm:
             self.upset()
 
@@ -205,7 +205,8 @@ class World:
     def perhaps_stop(self) -> None:
         """A wallet that a stranger has the key of may never come to an end: the operator ends it."""
         over = self.chain.head_ns > self.feed.ticks[-1].at_ns + 30 * MINUTE_NS
-        if over and self.naive.halted and not self.stopped:
+        lifts = self.operator_does is Lift or self.scheduler.steps < self.operated_at + 500
+        if over and self.naive.halted and not lifts and not self.stopped:
             self.stopped = True
             self.scheduler.early_share = 0.3  # Only time ends this one.
             self.scheduler.send("outside", self.path, Stop(Id("stop"), False))
@@ -220,7 +221,7 @@ class World:
                 self.faults[f"halt of {scope}"] += 1
             else:
                 message = Lift(id, self.halted_scope, "it was one")
-            self.halts += 1
+            self.halts, self.operated_at = self.halts + 1, self.scheduler.steps
             self.scheduler.send("outside", self.path, message)
             self.operator_does = Lift if self.operator_does is Halt else Halt
             self.operator_at = self.scheduler.steps + (40 if self.operator_does is Lift else MOST_STEPS)
