@@ -10,12 +10,16 @@ from tests.simulation.outside import Chain, SimVenue
 from tests.simulation.svm import SvmChain, SvmVenue
 from tests.simulation.svm_checks import SvmNaive
 
-PAPER, EVM = 0, 1
+KINDS = ("paper", "evm", "solana")
+
+
+def kind_of(outside: int) -> str:
+    return KINDS[outside % len(KINDS)]
 
 
 def compared(outside: int) -> bool:
     """Only what happens on the paper chain does not depend on how often it is asked."""
-    return outside % 3 == PAPER
+    return kind_of(outside) == "paper"
 
 
 def chain_of(outside: int, seed: int) -> tuple[Any, Any, Naive]:
@@ -25,7 +29,7 @@ def chain_of(outside: int, seed: int) -> tuple[Any, Any, Naive]:
         paper = Chain(outside, silent)
         return paper, SimVenue, Naive(paper)
     private = outside % 2 == 0
-    if outside % 3 == EVM:
+    if kind_of(outside) == "evm":
         evm = EvmChain(outside, chance, private=private)
         return evm, EvmVenue, EvmNaive(evm)
     svm = SvmChain(outside, chance, private=private)

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 SIMULATION = ("-m", "tests.simulation.run", "--seconds", "60")
+COMPARED = (*SIMULATION, "--chain", "paper")  # With the trades of an undisturbed run.
 
 
 class Mutant(NamedTuple):
@@ -133,12 +134,14 @@ MUTANTS = (
         "actors/positions.py",
         "Follow(self.role, self.seen_ns, tuple(self.wishes))",
         "Follow(self.role, self.seen_ns)",
+        harness=COMPARED,
     ),
     Mutant(
         "ticks for a subscriber that waits for a decision",
         "chains/rounds.py",
         "if each.through_ns <= round.done_ns]",
         "]",
+        harness=COMPARED,
     ),
     Mutant(
         "the first balances are reported once",

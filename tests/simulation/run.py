@@ -7,8 +7,9 @@ import sys
 import time
 import traceback
 
+from tests.simulation.chains import KINDS, kind_of
 from tests.simulation.coverage import Figures
-from tests.simulation.world import play
+from tests.simulation.world import WORLDS_OF, play
 
 SHOWN_SECONDS = 5
 ENOUGH = 6_000  # Schedules, to see everything: late orders at a restart are one in a thousand.
@@ -20,6 +21,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the first seed; each schedule takes the next")
     parser.add_argument("--seeds", type=int, default=0, help="how many; 0: as many as there is time for")
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--chain", choices=KINDS, help="only schedules on this one")
     parser.add_argument(
         "--trace", action="store_true", help="print the trace of the first seed, whatever comes"
     )
@@ -32,6 +34,8 @@ def main() -> int:
     for seed in itertools.count(asked.seed):
         if seed - asked.seed == asked.seeds > 0 or time.monotonic() > begun + asked.seconds:
             break
+        if asked.chain not in {None, kind_of(seed // WORLDS_OF)}:
+            continue
         try:
             figures.add(play(seed))
         except Exception as error:  # noqa: BLE001  Whatever it is, it is found.
@@ -44,7 +48,7 @@ def main() -> int:
             shown = time.monotonic()
             print(line(figures), flush=True)
     print("\n".join([line(figures), *figures.told()]))
-    missed = [] if asked.seeds else figures.missed()
+    missed = [] if asked.seeds or asked.chain else figures.missed()
     print("\n".join(missed))
     return 1 if missed and figures.schedules >= ENOUGH else 0
 
