@@ -3,13 +3,10 @@
 Each is a name, a file, a text, what stands in its place, and a command that then has a verdict of its own.
 """
 
+from tests.simulation.planted import SIMULATION, pytested
+
 IMAGES = ("-m", "tests.crash.images", "--images", "2000", "--seconds", "50")
 FLIPS = ("-m", "tests.crash.flips", "--small", "3000", "--large", "20", "--hot", "200", "--seconds", "50")
-SIMULATION = ("-m", "tests.simulation.run", "--seconds", "60")
-
-
-def pytested(name: str) -> tuple[str, ...]:
-    return ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"tests/{name}")
 
 
 LOG, FILE, CHAIN = "storage/log.py", "storage/log_file.py", "storage/chain.py"
