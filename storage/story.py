@@ -234,9 +234,11 @@ def _opened(order: Order, decimals: Decimals) -> str:
 
 def _signed(body: Signed, order: Order, decimals: Decimals) -> str:
     out = order.token if order.side is Side.BUY else order.quote
-    until = (
-        "until its nonce is used" if body.valid_until_ns == NEVER else f"until {moment(body.valid_until_ns)}"
-    )
+    until = f"until {moment(body.valid_until_ns)}"
+    if body.last_valid_height:
+        until = f"up to block height {body.last_valid_height}"
+    elif body.valid_until_ns == NEVER:
+        until = "until its nonce is used"
     what = (
         "to cancel the order"
         if body.cancels
@@ -267,6 +269,6 @@ def _position(
     gain = body.proceeds - body.cost
     return (
         f"Position {body.position} is {how}: {quantity}, which had cost {cost}, gave "
-        f"{worded(body.proceeds, order.quote, decimals)}, now free: a {'loss' if gain < 0 else 'gain'} of "
+        f"{worded(body.proceeds, order.quote, decimals)}: a {'loss' if gain < 0 else 'gain'} of "
         f"{worded(abs(gain), order.quote, decimals)} before fees."
     )

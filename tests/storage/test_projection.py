@@ -4,9 +4,11 @@ import sqlite3
 
 import pytest
 
+from actors.messages import Side
 from storage.log import Log
 from storage.projection import Projection, digest, rebuild
-from tests.deals import WBTC, WETH, busy_desk
+from storage.trades import opening
+from tests.deals import WBTC, WETH, Desk, busy_desk, order
 
 DESK = busy_desk()
 RECORDS = tuple(record for append in DESK.appends for record in append.records)
@@ -70,3 +72,32 @@ def test_another_record_gives_another_digest(log_path, tmp_path):
     short.apply(0, RECORDS[:-1])
     short.close()
     assert digest(tmp_path / "b.db") != whole
+
+
+@pytest.mark.parametrize("portion", [4, 10])
+def test_what_a_reorg_has_undone_leaves_the_tables_as_they_were(tmp_path, portion):
+    desk = Desk()
+    desk.append(opening(order("o1", amount=100, max_fee=5)))
+    desk.book("o1", 9)
+    desk.reorg("o1")
+    bought = len(desk.records)
+    desk.book("o1", 10)
+    desk.finalize("o1")
+    desk.append(opening(order("o2", portion, 5, side=Side.SELL, position="o1/p", closes=portion == 10)))
+    held = len(desk.records)
+    desk.book("o2", 70)
+    desk.reorg("o2")
+    live = Projection(tmp_path / "live.db")
+
+    def tables_at(end):
+        live.apply(live.lsn, tuple(desk.records[live.lsn : end]))
+        return rows(tmp_path / "live.db", "SELECT id, quantity, cost, realised, closed_at_ns FROM positions")
+
+    assert tables_at(bought) == []
+    before = tables_at(held)
+    assert before == [("o1/p", "10", "100", "0", None)]
+    assert tables_at(None) == before
+    query = "SELECT status, amount_out, fee, ended_lsn FROM orders WHERE id = 'o2'"
+    (order_row,) = rows(tmp_path / "live.db", query)
+    assert order_row == ("in_progress", None, None, None)
+    live.close()

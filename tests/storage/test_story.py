@@ -1,10 +1,11 @@
 """The story of an order: every record is told, in whole tokens and UTC, and a mistyped id is helped."""
 
 import pytest
+from msgspec.structs import replace
 
-from actors.messages import Deposited, Id, Role, RolledBack, StateSaved, Status, Withdrawn
+from actors.messages import NEVER, Deposited, Id, Role, RolledBack, Signed, StateSaved, Status, Withdrawn
 from storage.story import Names, ending, moment, span, told, worded
-from storage.trades import local, opening, rollback, trade
+from storage.trades import halting, lifting, local, opening, rollback, trade
 from tests.deals import UNIT, USDC, WBTC, WETH, Desk, busy_desk, order, propose
 
 DECIMALS = {USDC: 6, WETH: 18, WBTC: 8}
@@ -147,3 +148,37 @@ def test_a_wish_that_was_refused_leaves_no_story():
     before = len(desk.records)
     desk.wish(propose(WETH, 2))
     assert len(desk.records) == before
+
+
+def test_what_a_reorg_takes_back_a_cancel_and_finality_are_told():
+    desk = Desk()
+    desk.append(opening(order("o1", amount=100 * UNIT, max_fee=2 * UNIT)))
+    desk.book("o1", HALF)
+    desk.reorg("o1")
+    desk.sign("o1", cancels=True)
+    desk.book("o1", HALF)
+    desk.finalize("o1")
+    story = " ".join(sentences(desk))
+    for words in ("A reorg can still undo it.", "A reorg has undone o1/tx1 (gone)", "is as it was before",
+                  "nonce 0, to cancel the order, by paper", "is final (block 9)"):  # fmt: skip
+        assert words in story, words
+
+
+def test_how_long_bytes_can_land_is_told_in_the_words_of_their_chain():
+    signed = Signed("o1", 1, "00", "tx", 0, 1, NEVER, "public")
+    opened = opening(order("o1"))
+    for body, words in ((signed, "until its nonce is used"),
+                        (replace(signed, last_valid_height=150), "up to block height 150")):  # fmt: skip
+        records = (*opened.records, trade(Id("o1"), Status.IN_PROGRESS, body, 0))
+        (*_, last) = told(enumerate(records, 1), DECIMALS)
+        assert words in last.sentence
+
+
+def test_a_halt_and_its_end_are_told():
+    records = (
+        *halting(Id("h"), "wallet", "a rumour", 0).records,
+        *lifting(Id("l"), "wallet", "gone", 1).records,
+    )
+    halt, lift = told(enumerate(records, 1), DECIMALS)
+    assert halt.sentence == "Halted (wallet): a rumour."
+    assert lift.sentence == "The halt (wallet) is lifted: gone."
