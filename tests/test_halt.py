@@ -58,6 +58,7 @@ def test_nothing_is_bought_after_a_halt_nor_after_a_restart_until_it_is_lifted(t
     assert "Halted" in command("halt", "--data-dir", str(data_dir), "--reason", "a rumour")
     (halted,) = lsns(data_dir, lambda body: isinstance(body, Halted))
     assert "HALTED (everything): a rumour" in command("status", "--data-dir", str(data_dir))
+    assert "halted: everything: a rumour" in command("wal", "verify", "--data-dir", str(data_dir))
     run.kill()
     run.wait(10)
     until(lambda: owner(data_dir) is None)

@@ -22,7 +22,7 @@ from storage.story import Decimals, span, worded
 
 
 class OpenOperation(Struct, frozen=True):
-    """An order that has not ended; times are the market's."""
+    """An order that has not ended, or whose fill is not final; times are the market's."""
 
     id: Id
     status: Status
@@ -41,6 +41,7 @@ class Verdict(Struct, frozen=True):
     head: str
     broken: tuple[str, ...]
     open: tuple[OpenOperation, ...]
+    halts: dict[str, str]  # Scope -> reason.
 
 
 class Reading:
@@ -113,10 +114,10 @@ def verdict_on(path: Path, decimals: Decimals) -> Verdict:
                 reading.compare(saved_lsn, snapshot)
     for file in (*archives_of(path), path):
         log.verify_file(file)
-    under_way = tuple(
-        _open(live, reading.books, reading.now_ns, decimals) for live in reading.books.live.values()
-    )
-    return Verdict(str(path), reading.audit.lsn, head.hex(), reading.faults(), under_way)
+    folded = reading.books
+    unended = (*folded.live.values(), *(each.live for each in folded.booked.values()))
+    under_way = tuple(_open(live, folded, reading.now_ns, decimals) for live in unended)
+    return Verdict(str(path), reading.audit.lsn, head.hex(), reading.faults(), under_way, folded.halts)
 
 
 def _cut(rows: list[Row], lsn: int) -> Iterator[list[Row]]:
@@ -148,6 +149,8 @@ def _say(verdict: Verdict) -> None:
             f"open: {each.id}: {each.status.value} for {span(each.age_seconds * 10**9)} of market time, "
             f"{each.side.value} {each.token}{tx}, holds {each.holds}"
         )
+    for scope, reason in verdict.halts.items():
+        say(f"halted: {scope}: {reason}")
     if not verdict.broken:
         say(
             f"{verdict.log}: {verdict.records:,} records, chained without a gap; every promise is kept; "

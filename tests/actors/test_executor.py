@@ -217,3 +217,18 @@ def test_two_orders_of_one_tick_are_signed_one_after_the_other_with_consecutive_
     world.successor(Execute(bought()), Execute(second), ticks(0))
     assert sorted(body.nonce for body in world.bodies(Signed)) == [0, 1]
     assert len(world.on_chain()) == 2
+
+
+def test_an_order_that_was_put_off_is_not_signed_at_the_prices_of_a_tick_that_is_over(world):
+    """Its predecessor had not signed it at its own tick, for a reason that is gone by now."""
+    second = bought(id=Id("o2"), token="paper:WBTC", position=Id("p2"))
+    world.write(opening(bought()))
+    world.write(opening(second))
+    world.sign(second, at=T0 + MINUTE_NS)
+    known = Ticks((tick(0), tick(1)), T0 + 2 * MINUTE_NS, 0)
+    world.successor(known, Execute(bought()), Ticks((tick(2),), T0 + 2 * MINUTE_NS, 0))
+    signed = [record for _, record in records(log_path(world.folder)) if isinstance(record.body, Signed)]
+    assert [(each.body.order, each.at_ns) for each in signed] == [
+        ("o2", T0 + MINUTE_NS),
+        ("o1", T0 + 2 * MINUTE_NS),
+    ]

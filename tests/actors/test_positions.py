@@ -27,7 +27,7 @@ from actors.wal import Wal
 from storage.config import Run, Settings
 from storage.layout import log_path
 from storage.log import Log
-from tests.deals import MINUTE_NS, UNIT, USDC, WETH, Desk
+from tests.deals import MINUTE_NS, UNIT, USDC, WBTC, WETH, Desk
 
 HELD = 10**18
 ENTRY = 100 * UNIT * PRICE_SCALE
@@ -51,8 +51,11 @@ class Ear(Actor):
                 self.tell(self.positions, message)
 
 
-def ticks(first, *prices):
-    bars = (Bar(WETH, price, price, price, price, 1, 10**12, 10**21) for price in prices)
+OFFERED = Offered(tuple(Instrument(token, USDC, 18, 6, 500) for token in (WETH, WBTC)), MINUTE_NS)
+
+
+def ticks(first, *prices, token=WETH):
+    bars = (Bar(token, price, price, price, price, 1, 10**12, 10**21) for price in prices)
     after = tuple(Tick((first + number) * MINUTE_NS, (bar,)) for number, bar in enumerate(bars))
     return Ticks(after, after[0].at_ns, 0)
 
@@ -79,7 +82,8 @@ def say(tmp_path):
                 for address in actors.values():
                     system.tell(address, Directory(2, dict(actors)))
             else:
-                system.tell(actors[Role("market")], message)
+                role = "wal" if isinstance(message, Append) else "market"
+                system.tell(actors[Role(role)], message)
         system.listen(0.05)
         return list(heard)
 
@@ -88,7 +92,7 @@ def say(tmp_path):
             if issubclass(kind, Member):
                 system.tell(actors[role], Begin(role, Settings(), Run(data_dir=str(tmp_path))))
             system.tell(actors[role], Directory(1, dict(actors)))
-        said(Offered((Instrument(WETH, USDC, 18, 6, 500),), MINUTE_NS))
+        said(OFFERED)
         yield said
         for address in actors.values():
             system.kill(address)
@@ -106,8 +110,7 @@ def test_it_stops_at_the_tick_at_which_something_must_be_sold(say):
 def test_a_successor_of_the_market_hears_of_the_wish_that_is_not_decided(say):
     """Else it would pass that tick, and nobody would ever decide."""
     wish, _ = say(ticks(2, ENTRY, ENTRY // 2))
-    offered = Offered((Instrument(WETH, USDC, 18, 6, 500),), MINUTE_NS)
-    assert Follow(Role("positions"), 3 * MINUTE_NS, (wish.id,)) in say("reborn", offered)
+    assert Follow(Role("positions"), 3 * MINUTE_NS, (wish.id,)) in say("reborn", OFFERED)
 
 
 def test_a_wish_that_the_market_has_passed_holds_up_nothing(say):
@@ -123,3 +126,15 @@ def test_an_answer_lets_it_go_on(say):
     assert say(AlreadyClosing(wish.id, Id("other"))) == []
     later = say(ticks(3, ENTRY))
     assert later == [Handled(Role("positions"), 3 * MINUTE_NS, (), later[0].lsn)]
+
+
+def test_a_wish_at_a_tick_that_was_read_ahead_is_told_to_a_new_market_with_its_own_tick(say):
+    """Something was bought at a tick before the last that was seen, so the ticks since are read again."""
+    desk = Desk()
+    desk.bought(WETH, HELD, at_ns=MINUTE_NS)
+    known = len(desk.appends)
+    desk.bought(WBTC, HELD, at_ns=2 * MINUTE_NS)
+    say(ticks(2, ENTRY, ENTRY, ENTRY), *desk.appends[known:])
+    wish, _ = say(ticks(3, ENTRY // 2, token=WBTC))
+    assert wish.token == WBTC
+    assert Follow(Role("positions"), 3 * MINUTE_NS, (wish.id,)) in say("reborn", OFFERED)

@@ -288,44 +288,34 @@ MUTANTS = (
         "actors/executor.py",
         "        if tick.at_ns < max(self.venue.head_ns(), self.replica.books.last_order_ns):",
         "        if tick.at_ns < 0:",
+        harness=pytested("actors/test_executor.py"),
     ),
     Mutant(
         "the market goes on without somebody who is dead",
         "actors/supervisor.py",
         "        if self.actors.keys() < CAST.keys():\n            return\n",
         "",
+        harness=COMPARED,
     ),
     Mutant(
         "a successor is given ticks before it has said from where on",
         "actors/market.py",
         "            self.round = rounds.left(self.round, role)\n",
         "            pass\n",
+        harness=COMPARED,
     ),
     Mutant(
         "what was read ahead is not read again",
         "actors/positions.py",
         "        self.seen_ns = through ",
         "        self.seen_ns = max(self.seen_ns, through) ",
+        harness=pytested("actors/test_positions.py"),
     ),
     Mutant(
         "an end is seen before the tick at which it came",
         "actors/strategist.py",
         "for each in self.told if each[1] < first]",
         "for each in self.told]",
-    ),
-    Mutant(
-        "a wish that was refused is decided anew",
-        "actors/portfolio.py",
-        "        if not isinstance(answer, Approved) and self.replica.books.order(wish.id) is None:",
-        "        if not isinstance(wish, Propose | Close):",
-        also=(
-            (
-                "actors/wisher.py",
-                "                self.send_to(PORTFOLIO, decided)\n",
-                "                self.send_to(PORTFOLIO, decided)\n"
-                "                self.send_to(PORTFOLIO, decided.wish)\n",
-            ),
-        ),
     ),
     # -- the operator's latch
     Mutant(
