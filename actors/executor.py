@@ -10,7 +10,7 @@ from actors.base import Address, ChildExited, Poisoned
 from actors.member import MARKET, WAL, Member
 from actors.messages import (
     EVERYTHING,
-    WALLET,
+    KEY,
     Append,
     Balances,
     Committed,
@@ -116,6 +116,12 @@ class Executor(Member):
             self.ask(BALANCES, PORTFOLIO, Balances(self.venue.balances()))
             return
         self.answered(BALANCES)
+        if strange := self.venue.strange(self.replica.books):
+            self.fail(
+                f"The log and the venue's record are not of one moment: {strange}.  If the log was restored,"
+                f" what came after its copy is lost to it: begin anew in another folder with --data-dir."
+            )
+            return
         self.follows = True
         self._recover()
         self.send_to(MARKET, Follow(self.role, None))
@@ -197,6 +203,9 @@ class Executor(Member):
             self._put_off(order.id)
             return
         attempt = self.venue.build(order, quote, self.replica.books.nonce, tick.at_ns)
+        if attempt.min_amount_out < 1:  # A fill of nothing would be a position that nobody can sell.
+            self._put_off(order.id)
+            return
         self._journal(live, attempt, tick)
 
     def _put_off(self, id: Id) -> None:
@@ -248,12 +257,13 @@ class Executor(Member):
         self.answered(append_id)
         del self.signing[append_id]
         self._put_off(signed.order)
+        self._sign_next()
         self._settled()
         self._go_on()
 
     def _send(self, live: LiveOrder) -> None:
         assert self.venue is not None
-        if WALLET in self.replica.books.halts:
+        if not self.replica.books.signs:
             logger.warning("{} is not sent: the wallet is halted", live.order.id)
             return
         newest = live.attempts[-1]
@@ -301,9 +311,9 @@ class Executor(Member):
 
     def _wallet(self, case: Case) -> Wallet:
         """A halt of everything stops what has no bytes yet and would buy."""
-        halts, buys = self.replica.books.halts, case.live.order.side is Side.BUY
-        stopped = EVERYTHING in halts and buys and case.entry is Entry.PENDING
-        return Wallet.QUARANTINED if stopped or WALLET in halts else Wallet.GOOD
+        books, buys = self.replica.books, case.live.order.side is Side.BUY
+        stopped = EVERYTHING in books.halts and buys and case.entry is Entry.PENDING
+        return Wallet.GOOD if books.signs and not stopped else Wallet.QUARANTINED
 
     def _resolve(self, case: Case, tick: Tick) -> None:
         row, seen = self._judged(case, tick.at_ns)
@@ -346,7 +356,7 @@ class Executor(Member):
         """In one append: the order is dead, and its wallet signs nothing any more."""
         end = ending(live, Action.QUARANTINE, seen)
         settled = settlement(self.replica.books, end, at_ns)
-        halt = halting(Id(f"{live.order.id}/quarantine"), WALLET, seen.proof, at_ns)
+        halt = halting(Id(f"{live.order.id}/quarantine"), KEY, seen.proof, at_ns)
         logger.critical("the wallet is quarantined: {}", seen.proof)
         self._book(Append(settled.id, (*settled.records, *halt.records)), live.order.id)
 

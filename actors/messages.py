@@ -23,7 +23,8 @@ Role = NewType("Role", str)  # Who an actor is, whatever its address: "portfolio
 PRICE_SCALE = 10**12
 BPS = 10_000  # 100 %
 NEVER = 2**63 - 1  # A moment that does not come.
-EVERYTHING, WALLET = "everything", "wallet"  # Scopes of a halt: no buys; or nothing signed at all.
+# Scopes of a halt: no buys; nothing signed or sent by the wallet; the same, for a stranger has its key.
+EVERYTHING, WALLET, KEY = "everything", "wallet", "key"
 
 
 # -- operations: the audit's names (the life-cycle is a table in storage/orders.py) ------------------

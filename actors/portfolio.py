@@ -62,6 +62,7 @@ class Portfolio(Member):
         self.answers: dict[Id, tuple[Wish, Answer]] = {}
         self.closing: TickClosed | None = None
         self.closer = Address("")
+        self.latches: set[Id] = set()  # What the operator has said to me.
         self.closed_ns = 0
         self.draining = False
         self.refusals: dict[str, int] = {}
@@ -104,9 +105,9 @@ class Portfolio(Member):
                 self.terms = limits.terms_of(self.settings, tokens, strategies(self.peers))
                 self._go_on()
             case Halt(id, scope, reason):
-                self.ask(id, WAL, halting(id, scope, reason, self._now()))
+                self._latch(halting(id, scope, reason, self._now()))
             case Lift(id, scope, reason):
-                self.ask(id, WAL, lifting(id, scope, reason, self._now()))
+                self._latch(lifting(id, scope, reason, self._now()))
             case Drain():
                 self.draining = True
                 self.tell(sender, Drained(self.role))
@@ -216,9 +217,15 @@ class Portfolio(Member):
             (order, wished), self.deciding = self.deciding, None
             assert reason is Refusal.HALTED, f"the log refuses {id}: {reason}"
             self._answer(wished, Refused(order.id, reason))
-        elif reason is not Refusal.TRANSITION_NOT_ALLOWED:
+        elif id not in self.latches:  # Told again, and written already; or there is nothing to lift.
             raise RuntimeError(f"the log refuses {id}: {reason}")
         self._go_on()
+
+    def _latch(self, append: Append) -> None:
+        """The operator's words are repeated until he sees what they did; time has gone on meanwhile."""
+        if append.id not in self.latches:
+            self.latches.add(append.id)
+            self.ask(append.id, WAL, append)
 
     def _now(self) -> int:
         return max(self.closed_ns, self.replica.books.last_order_ns)

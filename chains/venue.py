@@ -10,7 +10,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from actors.messages import Asset, Order, Side, Tick, Units
-from storage.books import LiveOrder
+from storage.books import Books, LiveOrder
 from storage.evidence import Channel, Evidence, Wallet
 from storage.recovery import Case
 
@@ -101,6 +101,9 @@ class Venue(Protocol):
 
     def advance(self, tick: Tick) -> None:
         """The market has come so far; a chain of its own goes on by itself."""
+
+    def strange(self, books: Books) -> str:
+        """What of this wallet the books can not explain, in words; nothing, if they are of one moment."""
 
     def head_ns(self) -> int:
         """The venue's own clock."""

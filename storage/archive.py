@@ -15,7 +15,17 @@ from msgspec import Struct
 from actors.messages import Record
 from storage.chain import COLUMNS, FORMAT, Head, LogError, Row, head_after, record_of
 from storage.log import ANCHOR, SCHEMA, Log
-from storage.log_file import archive_path, archives_of, explained, reader, synced, verify
+from storage.log_file import (
+    anchor_of,
+    archive_path,
+    archives_of,
+    end_of,
+    explained,
+    head_of,
+    reader,
+    synced,
+    verify,
+)
 from storage.start import started
 
 _INSERT = f"INSERT INTO records VALUES ({','.join('?' * 11)})"  # noqa: S608
@@ -46,7 +56,7 @@ def _last_to_go(log: Log, database: sqlite3.Connection, before_ns: int) -> int:
     """The end of an append, so that none is torn apart."""
     books, lsn = started(log)
     limits = [lsn, _first(database, "at_ns >= ?", before_ns)]
-    limits += [_first(database, "operation_id = ?", id) for id in books.live]
+    limits += [_first(database, "operation_id = ?", id) for id in (*books.live, *books.booked)]
     row = database.execute(
         "SELECT lsn FROM records AS mine WHERE lsn < ? AND append_id <>"
         " (SELECT append_id FROM records WHERE lsn = mine.lsn + 1) ORDER BY lsn DESC LIMIT 1",
@@ -76,6 +86,8 @@ def _write(database: sqlite3.Connection, anchor: Head, head: Head, path: Path) -
         _fill(database, anchor, head, part)
         if verify(part) != head:
             raise LogError(f"{part}: it does not end as the log did; nothing was removed from the log.")
+        if path.exists() and head_of(path) != head:
+            raise LogError(f"{path} is of another log, say from before a restored backup: move it away.")
         synced(part)
         part.replace(path)
         synced(path.parent)
@@ -98,6 +110,7 @@ def _fill(database: sqlite3.Connection, anchor: Head, head: Head, part: Path) ->
 def archived(log: Path, after: int, through: int, most: int = 1_000) -> tuple[Record, ...]:
     """The next records of those that have left the log up to an LSN; raises LogError."""
     last = min(through, after + most)
+    _assert_joined(log)
     path = next((each for each in archives_of(log) if _last_in(each) > after), None)
     rows: list[Row] = []
     if path is not None:
@@ -109,6 +122,22 @@ def archived(log: Path, after: int, through: int, most: int = 1_000) -> tuple[Re
         )
     head_after(path, Head(after, rows[0][9]), rows)
     return tuple(map(record_of, rows))
+
+
+def _assert_joined(log: Path) -> None:
+    """Each archive begins where the one before it ended, and the log where the last did."""
+    with reader(log) as database:
+        end = anchor_of(database)
+    head = Head()
+    for archive in (each for each in archives_of(log) if _last_in(each) <= end.lsn):
+        with reader(archive) as database:
+            joined, head = anchor_of(database) == head, end_of(database)
+        if not joined:
+            raise LogError(f"{archive} is of another log, say from before a restored backup: move it away.")
+    if head != end:
+        raise LogError(
+            f"{log}: records up to {end.lsn} are in an archive that is not beside it; put it back."
+        )
 
 
 def _last_in(archive: Path) -> int:

@@ -16,12 +16,16 @@ def back_up(log: Path, copy: Path) -> Head:
     """The end of the copied chain; the copy is verified, on disk, and complete if it is there at all."""
     if copy.exists():
         raise LogError(f"{copy}: this file exists; name another for the copy.")
+    note = copy.with_suffix(".head")  # As a log has it: whoever opens the copy compares the two.
+    if copy.suffix != ".db":
+        raise LogError(f"{copy}: a copy's name ends with .db, and its note's with .head.")
+    if note.exists():
+        raise LogError(f"{note}: this file exists, and would be the copy's note; name another for the copy.")
     part = copy.with_name(f"{copy.name}.part")
     part.unlink(missing_ok=True)
     try:
         _copied(log, part)
         head = verify(part)
-        note = copy.with_suffix(".head")  # As a log has it: whoever opens the copy compares the two.
         _noted(note, note_of(head))
         synced(note)
         synced(part)

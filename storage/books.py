@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from actors.messages import (
     EVERYTHING,
-    WALLET,
     Body,
     Dead,
     Deposited,
@@ -170,7 +169,7 @@ def _tables_as(kind: type[dict[Any, Any]], books: Books) -> Books:
 def _open(books: Books, order: Order, at_ns: int) -> Books | Refusal:
     if order.id in books.live or order.id in books.booked or order.id in books.ended:
         return Refusal.ID_TAKEN
-    if WALLET in books.halts or (EVERYTHING in books.halts and order.side is Side.BUY):
+    if not books.signs or (EVERYTHING in books.halts and order.side is Side.BUY):
         return Refusal.HALTED
     if order.amount_in <= 0:
         return Refusal.AMOUNT_NOT_POSITIVE
@@ -198,7 +197,7 @@ def _sign(books: Books, signed: Signed, at_ns: int) -> Books | Refusal:
     live = books.live.get(signed.order)
     if live is None:
         return Refusal.ORDER_NOT_FOUND
-    if WALLET in books.halts:
+    if not books.signs:
         return Refusal.HALTED
     status = orders.after(live.status, "Signed")
     if status is None or signed.attempt != len(live.attempts) + 1 or not _follows(books, live, signed):

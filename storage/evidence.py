@@ -31,7 +31,7 @@ class Action(StrEnum):
     RESEND = "send the same bytes"
     BUMP = "raise the fee, same nonce"
     CANCEL = "cancel, same nonce"
-    BLOCK = "unknown: block the wallet"  # No new order of this wallet; alarm if it lasts.
+    BLOCK = "unknown: block the wallet"  # No new order of this wallet; `status` counts them.
     COMPENSATE = "compensate, in progress again"
     NOTE_FINALITY = "note finality"
 

@@ -7,6 +7,7 @@ proceeds unsettled.  So nothing can have been built on it, and undoing it brings
 from msgspec.structs import replace
 
 from actors.messages import (
+    Asset,
     Finalized,
     PositionClosed,
     PositionOpened,
@@ -17,7 +18,17 @@ from actors.messages import (
 from storage import ledger as money
 from storage import orders
 from storage.fills import closed
-from storage.holdings import Booked, Books, EndedOrder, counted, paid_fee, remembered, with_result
+from storage.holdings import (
+    Booked,
+    Books,
+    Day,
+    EndedOrder,
+    counted,
+    paid_fee,
+    remembered,
+    same_day,
+    with_result,
+)
 from storage.tables import put, without
 
 
@@ -58,7 +69,7 @@ def reverse(books: Books, body: Reversed, at_ns: int) -> Books | Refusal:
         return ledger
     live = booked.live
     again = replace(live, status=status, since_ns=at_ns, reversals=live.reversals + 1)
-    books = paid_fee(replace(books, ledger=ledger), booked.order, -booked.outcome.fee, at_ns)
+    books = paid_fee(replace(books, ledger=ledger), booked.order, -booked.outcome.fee, at_ns, booked.at_ns)
     return replace(
         books,
         booked=without(books.booked, body.order),
@@ -83,7 +94,7 @@ def reverse_position(books: Books, body: PositionReversed, at_ns: int) -> Books 
         ledger = money.unspend(books.ledger, body.order, body.cost, "cost")
     else:
         ledger = money.unsell(books.ledger, order.quote, body.cost, body.proceeds)
-        books = replace(books, day=with_result(books, order.quote, body.cost - body.proceeds, at_ns))
+        books = replace(books, day=_undone(books, booked, order.quote, body.cost - body.proceeds, at_ns))
     if isinstance(ledger, Refusal):
         return ledger
     positions = without(books.positions, order.token) if order.token in books.positions else books.positions
@@ -92,6 +103,11 @@ def reverse_position(books: Books, body: PositionReversed, at_ns: int) -> Books 
         positions = put(positions, order.token, before)
     undone = put(books.booked, order.id, replace(booked, change=None))
     return replace(books, ledger=ledger, positions=positions, booked=undone)
+
+
+def _undone(books: Books, booked: Booked, asset: Asset, amount: int, at_ns: int) -> Day:
+    """Of another day nothing is left to undo: what it made then must not pay for what is lost now."""
+    return with_result(books, asset, amount if same_day(booked.at_ns, at_ns) else 0, at_ns)
 
 
 def _booked(books: Books, body: Finalized | Reversed) -> Booked | None:

@@ -10,6 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from actors.messages import (
+    KEY,
+    WALLET,
     Asset,
     Dead,
     Id,
@@ -110,10 +112,23 @@ class Books(Struct, frozen=True):
     counts: dict[str, int] = {}
     halts: dict[str, str] = {}  # Scope -> reason.
 
+    @property
+    def signs(self) -> bool:
+        """Whether the wallet may sign and send."""
+        return not self.halts.keys() & {WALLET, KEY}
+
     def order(self, id: Id) -> Order | None:
         """However it stands; None if it is not known, or not remembered any more."""
         found = self.live.get(id) or self.booked.get(id) or self.ended.get(id)
         return found.order if found else None
+
+
+def holdings(books: Books) -> dict[Asset, int]:
+    """What the wallet has according to the books, while nothing is under way."""
+    money = books.ledger.accounts.items()
+    cash = {asset: account.free + account.reserved + account.unsettled for asset, account in money}
+    tokens = {position.token: int(position.quantity) for position in books.positions.values()}
+    return {asset: amount for asset, amount in {**cash, **tokens}.items() if amount}
 
 
 def with_ledger(books: Books, ledger: Ledger | Refusal) -> Books | Refusal:
@@ -142,8 +157,14 @@ def with_result(books: Books, asset: Asset, amount: int, at_ns: int) -> Day:
     return replace(day, result={**day.result, asset: day.result.get(asset, 0) + amount})
 
 
-def paid_fee(books: Books, order: Order, fee: int, at_ns: int) -> Books:
-    books = replace(books, day=with_result(books, order.fee_asset, -fee, at_ns))
+def same_day(one_ns: int, other_ns: int) -> bool:
+    return one_ns // DAY_NS == other_ns // DAY_NS
+
+
+def paid_fee(books: Books, order: Order, fee: int, at_ns: int, of_ns: int | None = None) -> Books:
+    """`of_ns`: when it was paid, if it is given back now; that counts on the same day alone."""
+    counts = of_ns is None or same_day(of_ns, at_ns)
+    books = replace(books, day=with_result(books, order.fee_asset, -fee if counts else 0, at_ns))
     position = books.positions.get(order.token)
     if position is None:
         return books

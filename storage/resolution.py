@@ -172,7 +172,7 @@ EVM = Table("EVM", Evm, tuple(Entry), (
         _absent(UNDER_WAY, Nonce.USED_AT_K)),
     Row("E22", Action.QUARANTINE, "a stranger has the key; he used the nonce for good, so ours can not land",
         _absent(UNDER_WAY, Nonce.FOREIGN_AT_K) | when(wallet=Wallet.GOOD)),
-    Row("E23", Action.MARK_DEAD, "a stranger used the nonce, for good: none of ours can land",
+    Row("E23", Action.QUARANTINE, "the same, whatever the wallet was halted for before",
         _absent(UNDER_WAY, Nonce.FOREIGN_AT_K) | when(wallet=Wallet.QUARANTINED)),
     Row("E24", Action.BLOCK, "it may still land, and this wallet sends and signs nothing any more",
         _absent(UNDER_WAY, Nonce.FREE) | when(wallet=Wallet.QUARANTINED)),

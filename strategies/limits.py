@@ -8,7 +8,6 @@ from msgspec import Struct
 
 from actors.messages import (
     BPS,
-    WALLET,
     AlreadyClosing,
     Asset,
     Close,
@@ -83,7 +82,7 @@ def sell(books: Books, wish: Close, terms: Terms) -> Verdict:
     """first-close-wins: the first close of a position is the one; the next hears which that is."""
     holder = books.claims.get(wish.token)
     position = books.positions.get(wish.token)
-    if WALLET in books.halts:
+    if not books.signs:
         return Refusal.HALTED
     if holder is not None:
         return _claimed(books, wish, holder, position)

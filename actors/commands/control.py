@@ -10,11 +10,24 @@ from actors.commands.facts import facts_of, going_on
 from actors.commands.folders import owner, running_dir
 from actors.commands.refused import DONE, FAILED, CannotRunError
 from actors.commands.view import Progress, picture, say
-from actors.messages import EVERYTHING, WALLET, GetStatus, Halt, Id, Lift, Role, RunState, StatusReport, Stop
+from actors.messages import (
+    EVERYTHING,
+    KEY,
+    WALLET,
+    GetStatus,
+    Halt,
+    Id,
+    Lift,
+    Role,
+    RunState,
+    StatusReport,
+    Stop,
+)
 
 SUPERVISOR = "supervisor"
 PATIENCE_SECONDS = 5.0
 HALTED = {EVERYTHING: "nothing more is bought, sells go on,", WALLET: "nothing is signed or sent"}
+LIFTED = (*HALTED, KEY)  # Nobody but the bot says that a stranger has the key.
 TAKEN = {RunState.DRAINING, RunState.STOPPED, RunState.FAILED}
 
 
@@ -37,6 +50,11 @@ def process(data_dir: Path, role: str) -> int:
 def stop(data_dir: Path, close_positions: bool, seconds: float) -> int:
     """Accepted is not done: says both, each when it is true."""
     system, supervisor, report = _reached(data_dir)
+    halts = facts_of(report).portfolio.halts
+    if close_positions and halts.keys() & {WALLET, KEY}:
+        raise CannotRunError(
+            "The wallet is halted, so nothing can be sold: lift that first, or stop without."
+        )
     system.tell(supervisor, Stop(Id("stop"), close_positions))
     answer = system.ask(supervisor, GetStatus(Id("stop-accepted")), PATIENCE_SECONDS)  # Heard after the stop.
     if not isinstance(answer, StatusReport) or answer.state not in TAKEN:
@@ -49,8 +67,7 @@ def stop(data_dir: Path, close_positions: bool, seconds: float) -> int:
             say(f"It has failed: {report.sentence}")
             return FAILED
         if owner(data_dir) is None:
-            say("Stopped.")
-            return DONE
+            return _stopped(report, close_positions)
         time.sleep(0.1)
         if system.admin_pid is None:
             continue  # The launcher adds up and gives the folder back.
@@ -59,15 +76,30 @@ def stop(data_dir: Path, close_positions: bool, seconds: float) -> int:
     raise CannotRunError(f"Not stopped after {seconds:.0f} s ({going_on(report)}); it is still at it.")
 
 
+def _stopped(report: StatusReport, close_positions: bool) -> int:
+    """A close that has left something open is not done."""
+    held = len(facts_of(report).positions.open)
+    if close_positions and held:
+        what = f"{held} positions are" if held > 1 else "a position is"
+        say(f"Stopped, and {what} still open: the next start goes on with them.")
+        return FAILED
+    say("Stopped.")
+    return DONE
+
+
 def halt(data_dir: Path, scope: str, reason: str) -> int:
     """Says so when it is in the log."""
     if scope not in HALTED:
         raise CannotRunError(f"--scope {scope}: write {' or '.join(HALTED)}.")
+    if not reason.strip():
+        raise CannotRunError("--reason: say why, for whoever has to lift it.")
     _, _, report = _reached(data_dir)
     return _latch(data_dir, Halt(_fresh("halt", report), scope, reason), scope, on=True)
 
 
 def lift(data_dir: Path, scope: str, reason: str) -> int:
+    if scope not in LIFTED or not reason.strip():
+        raise CannotRunError(f"--scope is {' or '.join(LIFTED)}, and --reason says why it is safe to go on.")
     _, _, report = _reached(data_dir)
     halts = facts_of(report).portfolio.halts
     if scope not in halts:

@@ -11,7 +11,9 @@ CONFIG = Path(__file__).parents[2] / "config.toml"
 
 Config = Annotated[Path, typer.Option("--config", help="The settings.", show_default="config.toml")]
 DataDir = Annotated[str | None, typer.Option("--data-dir", help="Where the log and the books live.")]
-HaltScope = Annotated[str, typer.Option("--scope", help='"everything" or "wallet", as `status` says it.')]
+HaltScope = Annotated[
+    str, typer.Option("--scope", help='"everything", "wallet"; or "key", as `status` says it.')
+]
 Json = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
 
 

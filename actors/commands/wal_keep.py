@@ -27,7 +27,8 @@ def backup(data_dir: Path, to: Path | None) -> int:
         say(f"{archived.name} holds older records, and never changes: keep a copy of it too.")
     say(
         f"To restore it: stop the run, remove {path.name}, {path.name}-wal and {path.name}-shm, then copy"
-        f" {copy.name} to {path.name} and {copy.stem}.head to {path.stem}.head."
+        f" {copy.name} to {path.name} and {copy.stem}.head to {path.stem}.head.  Archives that are newer than"
+        f" the copy are of a log that is gone then: move them away.  A start compares books and wallet."
     )
     return DONE
 
@@ -42,7 +43,7 @@ def cleanup(data_dir: Path, older_than: str) -> int:
         try:
             books, _ = started(ours)
             ours.save_snapshot(ours.head.lsn, packed(books))  # It stands for what goes.
-            moved = archive(ours, newest_ns(ours) - age_ns)
+            moved = archive(ours, max(0, newest_ns(ours) - age_ns))
         finally:
             ours.close()
     if moved is None:

@@ -68,18 +68,19 @@ def raised(fee: int) -> int:
 
 
 def _node(chain: Chain, question: Question, first: View | None, second: View | None) -> Node:
-    if first is None or (second is None and _in_doubt(question.case, first)):
+    if first is None or (second is None and in_doubt(question.case, first)):
         return Node.DOWN
     if first.head < question.case.newest_block:
         return Node.LAGGING
-    torn = _torn(chain, question.case, first)
+    torn = any(_torn(chain, question.case, view) for view in (first, second) if view)
     undone = first.count_at_k < question.case.settled  # What was final is gone: more than a reorg.
     return Node.DISAGREES if torn or undone or _contradicts(first, second) else Node.OK
 
 
-def _in_doubt(case: Case, view: View) -> bool:
-    """A booked fill without its receipt: this node may have lost it, whatever its count says."""
-    return case.booked is not None and not view.receipts
+def in_doubt(case: Case, view: View) -> bool:
+    """A booked fill that this node does not show as it was booked: it may have lost it, so ask another."""
+    receipt = _receipt(case, view)
+    return case.booked is not None and (receipt is None or not receipt.landed)
 
 
 def _torn(chain: Chain, case: Case, view: View) -> bool:

@@ -22,10 +22,11 @@ from chains.paper.transaction import Swap, decode, encode, tx_id
 from chains.pool import amount_out, in_and_out, price_impact_bps, reserves_at
 from chains.resolution import seen
 from chains.venue import Attempt, Missing, Quote, Receipt, Seen, Taken, Unanswered, Waiting
-from storage.books import LiveOrder
+from storage.books import Books, LiveOrder
 from storage.config import Paper
 from storage.evidence import Wallet
-from storage.recovery import Case
+from storage.holdings import holdings
+from storage.recovery import Case, under_way
 
 CHANNEL = "paper"
 
@@ -107,6 +108,17 @@ class PaperVenue:
         return self._missing(
             tx_id, at_ns
         )  # Late: this node has not heard of it yet.  Dropped: it has forgotten it.
+
+    def strange(self, books: Books) -> str:
+        """A log that was restored from a copy knows less than has happened."""
+        unknown = [tx.nonce for tx in self._book.transactions() if tx.nonce >= books.nonce]
+        if unknown:
+            return f"{len(unknown)} transactions from nonce {min(unknown)} on are not in the log"
+        held = holdings(books)
+        has = {asset: amount for asset, amount in self.balances().items() if amount}
+        if not under_way(books) and held != has:
+            return f"the wallet has {has}, the books {held}"
+        return ""
 
     def head_ns(self) -> int:
         return self._head_ns

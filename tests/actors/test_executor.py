@@ -9,6 +9,7 @@ from actors.executor import Executor
 from actors.member import Member
 from actors.messages import (
     PRICE_SCALE,
+    WALLET,
     Bar,
     Begin,
     Dead,
@@ -24,9 +25,11 @@ from actors.messages import (
     Offered,
     Role,
     RolledBack,
+    Side,
     Signed,
     Tick,
     Ticks,
+    Withdrawn,
 )
 from actors.wal import Wal
 from chains.paper.venue import PaperVenue
@@ -34,7 +37,7 @@ from storage.books import Books, fold
 from storage.config import Paper, Run, Settings
 from storage.layout import log_path, venue_path
 from storage.log import Append, Log, records
-from storage.trades import local, opening, signing
+from storage.trades import halting, local, opening, signing
 from tests.deals import MINUTE_NS, UNIT, USDC, WBTC, WETH, order
 
 INSTRUMENT = Instrument(WETH, USDC, 18, 6, 500)
@@ -232,3 +235,40 @@ def test_an_order_that_was_put_off_is_not_signed_at_the_prices_of_a_tick_that_is
         ("o2", T0 + MINUTE_NS),
         ("o1", T0 + 2 * MINUTE_NS),
     ]
+
+
+def test_a_log_that_knows_less_than_has_happened_trades_no_more(world):
+    """As one restored from a copy: its books are not the wallet's."""
+    world.write(opening(bought()))
+    quote = world.venue.quote(Side.BUY, WETH, 100 * UNIT, tick(0))
+    world.venue.broadcast(world.venue.build(bought(), quote, 0, T0).raw, T0)
+    assert not any(isinstance(each, Follow) for each in world.successor(ticks(0)))
+    assert world.bodies(Signed) == []
+
+
+def test_a_wallet_that_does_not_have_what_the_books_say_is_strange(world):
+    assert world.venue.strange(world.books) == ""
+    poorer = fold([local("x", Withdrawn(USDC, 1), 0)], world.books)
+    assert "the books" in world.venue.strange(poorer)
+
+
+class RacedWal(Wal):
+    """The operator's halt reaches the log just before the executor's first T2."""
+
+    raced = False
+
+    def append(self, append, sender):
+        if append.id == "o1/T2.1" and not self.raced:
+            self.raced = True
+            super().append(halting(Id("h"), WALLET, "a rumour", T0), sender)
+        super().append(append, sender)
+
+
+def test_what_a_halt_has_kept_from_being_signed_is_not_signed_later_at_the_same_prices(world, monkeypatch):
+    monkeypatch.setattr("tests.actors.test_executor.Wal", RacedWal)
+    second = bought(id=Id("o2"), token="paper:WBTC", position=Id("p2"))
+    world.write(opening(bought()))
+    world.write(opening(second))
+    world.successor(ticks(0), ticks(1, act_from=T0 + 1))
+    assert world.bodies(Signed) == []
+    assert {body.order for body in world.bodies(RolledBack)} == {"o1", "o2"}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.messages import (
+    KEY,
     WALLET,
     AlreadyClosing,
     Append,
@@ -85,7 +86,7 @@ class Naive:
     @property
     def halted(self) -> bool:
         """Nothing can be signed, so nothing need come to an end."""
-        return WALLET in self.halts
+        return bool(self.halts & {WALLET, KEY})
 
     def free(self) -> int:
         return self.cash - sum(self.set_aside.values())

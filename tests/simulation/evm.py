@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from actors.messages import NEVER, Asset, Tick, Units
 from chains.evm.evidence import Chain as Depths
-from chains.evm.evidence import Question, View, raised, seen
+from chains.evm.evidence import Question, View, in_doubt, raised, seen
 from chains.venue import Attempt, Quote, Receipt, Seen, Taken, Unanswered
 from tests.simulation.outside import CAPITAL, GAS, MINUTE_NS, T0, USDC, exchanged
 
@@ -228,7 +228,8 @@ class EvmVenue:
         question = Question(case, wallet, at_ns, fee, case.live.order.max_fee)
         node = self.chain.chance.randint(0, 1)
         first, second = self._view(case, node), None
-        if first and newest and not first.receipts and (case.booked or first.count > newest.nonce):
+        unexplained = first and newest and not first.receipts and first.count > newest.nonce
+        if first and (unexplained or in_doubt(case, first)):
             second = self._view(case, 1 - node)
         return seen(DEPTHS, question, first, second)
 
@@ -256,6 +257,9 @@ class EvmVenue:
 
     def advance(self, tick: Tick) -> None:
         self.chain.advance(tick)
+
+    def strange(self, _books) -> str:
+        return ""
 
     def head_ns(self) -> int:
         return self.chain.head_ns

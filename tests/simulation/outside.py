@@ -187,6 +187,9 @@ class SimVenue:
     def advance(self, tick: Tick) -> None:
         self.chain.advance(tick)
 
+    def strange(self, _books) -> str:
+        return ""
+
     def head_ns(self) -> int:
         return self.chain.head_ns
 

@@ -321,7 +321,7 @@ MUTANTS = (
     Mutant(
         "a halted wallet signs what was decided before",
         "storage/books.py",
-        "    if WALLET in books.halts:\n        return Refusal.HALTED\n    status",
+        "    if not books.signs:\n        return Refusal.HALTED\n    status",
         "    status",
     ),
     Mutant(

@@ -274,6 +274,9 @@ class SvmVenue:
     def advance(self, tick: Tick) -> None:
         self.chain.advance(tick)
 
+    def strange(self, _books) -> str:
+        return ""
+
     def head_ns(self) -> int:
         return self.chain.head_ns
 

@@ -100,7 +100,7 @@ class World:
         self.mishaps = self.chance.choice([0, 1, 2, 4, 8])
         self.share = self.chance.choice([0.002, 0.01, 0.05])
         self.scheduler.early_share = self.chance.choice([0.001, 0.005, 0.02])
-        self.scheduler.repeated = (Append, Execute, Propose, Close)
+        self.scheduler.repeated = (Append, Execute, Propose, Close, Halt, Lift)
         self.scheduler.repeat_share = self.chance.choice([0.0, 0.05])
         if self.chance.random() < 0.1:
             self.operator_at = self.chance.randint(20, 150)

@@ -134,7 +134,7 @@ def a_wallet_is_quarantined_for_a_foreign_nonce_at_depth_k_alone(entry, evidence
     if not isinstance(evidence, Evm):
         return row.action is not Action.QUARANTINE
     foreign = evidence.nonce is Nonce.FOREIGN_AT_K and evidence.receipt is Receipt.NONE
-    due = foreign and entry in UNDER_WAY and evidence.node is Node.OK and evidence.wallet is Wallet.GOOD
+    due = foreign and entry in UNDER_WAY and evidence.node is Node.OK
     return (row.action is Action.QUARANTINE) == due
 
 
@@ -247,7 +247,7 @@ def _proved(evidence):
         case Evm(receipt=Receipt.REVERTED, depth=Depth.FINAL, nonce=Nonce.USED_AT_K):
             return {Action.SETTLE_FAILED}
         case Evm(receipt=Receipt.NONE, nonce=Nonce.FOREIGN_AT_K):
-            return {Action.MARK_DEAD, Action.QUARANTINE}
+            return {Action.QUARANTINE}
         case Solana(signature=Signature.ABSENT, height=Height.EXPIRED, fence=Fence.TWICE):
             return {Action.MARK_DEAD} if evidence.ledger is Ledger.WHOLE else {Action.BLOCK}
     return None

@@ -94,3 +94,18 @@ def test_no_file_is_overwritten_and_what_an_interrupted_copy_left_is_in_nobodys_
 def test_a_folder_that_is_not_there_is_refused(log, tmp_path):
     with pytest.raises(LogError, match="its folder must be writable"):
         back_up(log.path, tmp_path / "none" / "copy.db")
+
+
+@pytest.mark.parametrize("name", ["copy.head", "wal.copy", "copy"])
+def test_a_copy_whose_note_could_be_another_file_s_is_refused(log, tmp_path, name):
+    note = (tmp_path / "wal.head").read_bytes()
+    with pytest.raises(LogError, match=r"ends with \.db"):
+        back_up(log.path, tmp_path / name)
+    assert (tmp_path / "wal.head").read_bytes() == note
+
+
+def test_a_note_that_is_there_is_not_written_over(log, tmp_path):
+    (tmp_path / "copy.head").write_text("of another copy")
+    with pytest.raises(LogError, match=r"copy\.head: this file exists"):
+        back_up(log.path, tmp_path / "copy.db")
+    assert (tmp_path / "copy.head").read_text() == "of another copy"

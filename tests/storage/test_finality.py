@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from actors.messages import (
     EVERYTHING,
+    KEY,
     WALLET,
     AlreadyClosing,
     Finalized,
@@ -17,7 +18,7 @@ from actors.messages import (
     Status,
 )
 from storage.audit import audited
-from storage.books import book, fold
+from storage.books import DAY_NS, book, fold
 from storage.recovery import under_way
 from storage.trades import finality, halting, lifting, local, opening, reversal, trade
 from tests.deals import UNIT, USDC, WETH, Desk, close, order, propose
@@ -153,6 +154,23 @@ def test_what_is_final_is_neither_final_again_nor_undone():
     desk.finalize("o1")
     for append in (again, undone):
         assert book(desk.books, append.records[0]) is Refusal.ORDER_NOT_FOUND
+
+
+def test_what_is_undone_on_another_day_pays_for_no_loss_of_that_day():
+    desk = sold()
+    desk.reorg("o2", at_ns=DAY_NS + 1)
+    assert desk.books.day.result == {USDC: 0}
+    assert desk.books.day.number == 1
+
+
+def test_what_a_stranger_did_is_not_lifted_with_the_operators_own_halt():
+    desk = Desk()
+    desk.append(halting(Id("h1"), KEY, "a stranger has the key", 0))
+    desk.append(halting(Id("h2"), WALLET, "maintenance", 0))
+    desk.append(lifting(Id("h3"), WALLET, "done", 0))
+    assert desk.books.halts == {KEY: "a stranger has the key"}
+    assert not desk.books.signs
+    assert desk.wish(propose(WETH, 1)) is Refusal.HALTED
 
 
 # -- halts ---------------------------------------------------------------------------------------------------

@@ -95,7 +95,16 @@ def test_an_order_that_lands_in_its_cancel_s_stead_has_landed():
 )
 def test_a_booked_fill_is_only_what_was_booked(changes, expected):
     view = with_receipt(57)
-    assert action(BOOKED, replace(view, receipts=(replace(view.receipts[0], **changes),))) is expected
+    view = replace(view, receipts=(replace(view.receipts[0], **changes),))
+    assert action(BOOKED, view, view) is expected
+    assert action(BOOKED, view) is (Action.WAIT if expected is Action.COMPENSATE else expected)
+
+
+def test_a_second_node_whose_answers_are_not_of_one_block_confirms_nothing():
+    """An impossible count below that of the final block."""
+    first = replace(with_receipt(57), receipts=())
+    assert told(LIVE, first, first).evidence.node is evidence.Node.OK
+    assert told(LIVE, first, replace(first, count=0)).evidence.node is evidence.Node.DISAGREES
 
 
 @pytest.mark.parametrize(
