@@ -12,7 +12,7 @@ from storage.books import fold
 from storage.log import Head, Log, LogCorrupt, LogError, records, verify, verify_file
 from storage.log_file import archives_of
 from storage.snapshots import packed, unpacked
-from tests.deals import busy_desk
+from tests.deals import WETH, Desk, busy_desk, propose
 
 DESK = busy_desk()
 APPENDS = [Append(Id("deposit"), (DESK.records[0],)), *DESK.appends]
@@ -168,3 +168,38 @@ def test_archived_records_are_not_read_from_the_log_nor_does_it_start_without_th
     log.close()
     with pytest.raises(LogCorrupt, match="no snapshot stands for them"):
         Log.open(log.path)
+
+
+def test_an_archive_of_another_log_is_neither_overwritten_nor_read(tmp_path):
+    """As of a log that went on, before an older copy of it was restored."""
+    other = opened(tmp_path / "other.db")
+    moved = archive(other, NEVER)
+    other.close()
+    stranger = tmp_path / moved.path.name.replace("other", "wal")
+    log = Log.open(tmp_path / "wal.db")
+    for append in APPENDS:
+        log.append(replace(append, id=Id(f"again/{append.id}")))
+    log.save_snapshot(log.head.lsn, packed(DESK.books))
+    moved.path.rename(stranger)
+    before = stranger.read_bytes()
+    with pytest.raises(LogError, match="is of another log"):
+        archive(log, NEVER)
+    assert stranger.read_bytes() == before
+    stranger.rename(tmp_path / "aside.db")
+    archive(log, NEVER)
+    log.close()
+    (tmp_path / "aside.db").replace(stranger)
+    with pytest.raises(LogError, match="another log|not beside it"):
+        module.archived(tmp_path / "wal.db", 0, moved.head.lsn)
+
+
+def test_what_a_reorg_can_still_undo_is_not_archived(tmp_path):
+    desk = Desk()
+    buy = desk.wish(propose(WETH, 1))
+    desk.book(buy.id, 1_000, at_ns=2)
+    log = Log.open(tmp_path / "wal.db")
+    for append in (APPENDS[0], *desk.appends):
+        log.append(append)
+    log.save_snapshot(log.head.lsn, packed(desk.books))
+    assert archive(log, NEVER).records == 1
+    log.close()
