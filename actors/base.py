@@ -159,6 +159,8 @@ class Actor(ThespianActor):
         return None if self._beside is None else ThespianWatch([self._beside.news])  # Else it is forgotten.
 
     def _translated(self, message: Any, sender: ActorAddress) -> list[tuple[Any, ActorAddress]]:
+        if not isinstance(message, ActorSystemMessage):
+            return [(message, sender)]
         match message:
             case WakeupMessage():
                 return [(message.payload, self.myAddress)]
@@ -168,11 +170,9 @@ class Actor(ThespianActor):
                 return [(ChildExited(_address(message.childAddress)), message.childAddress)]
             case PoisonMessage():
                 return [(_poisoned(message), sender)]
-            case ActorSystemMessage():
+            case _:
                 logger.debug("{} leaves {} alone", self.name, type(message).__name__)
                 return []
-            case _:
-                return [(message, sender)]
 
     def _handle(self, message: Any, sender: ActorAddress) -> None:
         try:

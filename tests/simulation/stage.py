@@ -112,7 +112,7 @@ def replacements(world: Any) -> list[Replacement]:
         (Actor, "now_ns", lambda _actor: world.now_ns()),
         (logs, "start", _nothing),
         (actors.supervisor, "CAST", world.cast),
-        (actors.supervisor, "PING_SECONDS", 2.0),  # Most of the talk, and least of it.
+        (actors.supervisor, "PING_SECONDS", 8.0),  # Most of the talk, and least of it.
         (actors.supervisor, "SETTLE_PINGS", 1),
         (actors.market, "open_feed", lambda *_: world.feed),
         (actors.executor, "PaperVenue", venue),

@@ -188,16 +188,19 @@ class World:
                 self.again()
             if not scheduler.queues:
                 self.check_idle()
-            self.perhaps_stop()
-            self.perhaps_halt()
+            if self.naive.halts:
+                self.perhaps_stop()
+            if scheduler.steps >= self.operator_at:
+                self.perhaps_halt()
             demand(scheduler.step(), "liveness: nobody has anything left to do")
             if len(broadcasts) > self.told_out:
                 self.look_out()
             if self.mishaps:
                 self.perhaps_kill()
-            quiet = 0 if self.mishaps else scheduler.steps - self.last_mishap
-            demand(quiet < QUICK, f"liveness: no end {QUICK} steps after the last mishap")
-            demand(scheduler.steps < MOST_STEPS, f"liveness: no end after {MOST_STEPS} steps")
+            if not self.mishaps:
+                quick = scheduler.steps - self.last_mishap < QUICK
+                demand(quick, "liveness: no end so many steps after the last mishap")
+            demand(scheduler.steps < MOST_STEPS, "liveness: no end after so many steps")
         self.quiet = scheduler.steps - self.last_mishap
         while whole and len(scheduler.seats) > 1 and scheduler.step():
             pass
@@ -213,7 +216,7 @@ class World:
 
     def perhaps_halt(self) -> None:
         """The operator halts, and lifts what he has halted; what he does changes what is traded."""
-        if self.scheduler.steps >= self.operator_at and self.supervisor.state is RunState.RUNNING:
+        if self.supervisor.state is RunState.RUNNING:
             id = Id(f"operator {self.halts} {self.operator_at}")
             if self.operator_does is Halt:
                 scope = self.chance.choice([EVERYTHING, EVERYTHING, WALLET])
@@ -304,7 +307,7 @@ UNTOLD = {"settings", "run", "replica", "books", "feed", "recent", "trader", "pe
 @functools.lru_cache(maxsize=64)
 def _prices(outside: int) -> Prices:
     chance = random.Random(f"prices {outside}")
-    return Prices(outside, chance.choice([1, 1, 2, 3]), chance.choice([5, 6, 6, 7, 8, 12]))
+    return Prices(outside, chance.choice([1, 1, 2, 3]), chance.choice([4, 5, 5, 6, 7, 10]))
 
 
 @functools.lru_cache(maxsize=64)

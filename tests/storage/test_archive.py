@@ -189,7 +189,7 @@ def test_an_archive_of_another_log_is_neither_overwritten_nor_read(tmp_path):
     archive(log, NEVER)
     log.close()
     (tmp_path / "aside.db").replace(stranger)
-    with pytest.raises(LogError, match="another log|not beside it"):
+    with pytest.raises(LogError, match=r"another log|not beside it"):
         module.archived(tmp_path / "wal.db", 0, moved.head.lsn)
 
 
