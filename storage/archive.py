@@ -41,6 +41,8 @@ class Archived(Struct, frozen=True):
 def archive(log: Log, before_ns: int) -> Archived | None:
     """None if there is nothing that may go; raises LogError if it can not be done."""
     with reader(log.path) as database:
+        if end_of(database) != log.head:  # Without its -wal SQLite reads on, what is older.
+            raise LogError(f"{log.path}: its end can not be read now; look at the disk, and try again.")
         last = _last_to_go(log, database, before_ns)
         if last <= log.anchor.lsn:
             return None

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from storage.chain import Head, LogError
-from storage.log_file import explained, full, note_of, reader, synced, verify
+from storage.log_file import end_of, explained, full, note_of, noted_head, reader, synced, verify
 
 PAGES = 1_000  # At a time; a writer never waits, for it and a reader do not lock one another out.
 
@@ -22,8 +22,8 @@ def back_up(log: Path, copy: Path) -> Head:
     if note.exists():
         raise LogError(f"{note}: this file exists, and would be the copy's note; name another for the copy.")
     part = copy.with_name(f"{copy.name}.part")
-    part.unlink(missing_ok=True)
     try:
+        part.unlink(missing_ok=True)
         _copied(log, part)
         head = verify(part)
         _noted(note, note_of(head))
@@ -44,9 +44,13 @@ def _noted(path: Path, note: bytes) -> None:
 
 def _copied(log: Path, part: Path) -> None:
     """All of one moment: one transaction of the reader spans the copy."""
+    noted = noted_head(log)
     with reader(log) as database:
         database.execute("BEGIN")
-        database.execute("SELECT count(*) FROM sqlite_master").fetchone()  # The moment is now.
+        if (
+            noted and end_of(database).lsn < noted.lsn
+        ):  # The moment is now.  Without its -wal SQLite reads on.
+            raise LogError(f"{log}: record {noted.lsn} can not be read now; look at the disk, and try again.")
         try:
             fresh = sqlite3.connect(part)
         except sqlite3.Error as error:

@@ -61,10 +61,10 @@ MUTANTS = (
         "            if row.action is Action.BUMP and unheard:",
     ),
     Mutant(
-        "an order that was signed is rolled back at a restart",
-        "storage/recovery.py",
-        "    unsigned = [live for live in books.live.values() if entry_of(live) is Entry.PENDING]",
-        "    unsigned = list(books.live.values())",
+        "an order that was signed is taken for one that was not",
+        "storage/resolution.py",
+        "    if not live.attempts:\n        return Entry.PENDING\n",
+        "    if len(live.attempts) < 2:\n        return Entry.PENDING\n",
     ),
     Mutant(
         "two orders signed with one nonce",
@@ -138,7 +138,7 @@ MUTANTS = (
         "actors/positions.py",
         "Follow(self.role, self.seen_ns, tuple(self.wishes))",
         "Follow(self.role, self.seen_ns)",
-        harness=COMPARED,
+        harness=pytested("actors/test_positions.py"),
     ),
     Mutant(
         "ticks for a subscriber that waits for a decision",

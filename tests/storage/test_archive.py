@@ -203,3 +203,10 @@ def test_what_a_reorg_can_still_undo_is_not_archived(tmp_path):
     log.save_snapshot(log.head.lsn, packed(desk.books))
     assert archive(log, NEVER).records == 1
     log.close()
+
+
+def test_a_log_that_is_read_without_its_newest_records_is_not_archived(log, monkeypatch):
+    monkeypatch.setattr(module, "end_of", lambda _: Head(log.head.lsn - 1, bytes(32)))
+    with pytest.raises(LogError, match="can not be read now"):
+        archive(log, NEVER)
+    assert everything(log.path) == DESK.records

@@ -9,7 +9,7 @@ import pytest
 from actors.messages import Append, Deposited, Id
 from storage import backup
 from storage.backup import back_up
-from storage.log import Log, LogCorrupt, LogError, head_of, records, verify
+from storage.log import Head, Log, LogCorrupt, LogError, head_of, records, verify
 from storage.trades import local
 from tests.deals import USDC, busy_desk
 
@@ -109,3 +109,11 @@ def test_a_note_that_is_there_is_not_written_over(log, tmp_path):
     with pytest.raises(LogError, match=r"copy\.head: this file exists"):
         back_up(log.path, tmp_path / "copy.db")
     assert (tmp_path / "copy.head").read_text() == "of another copy"
+
+
+def test_a_log_that_is_read_without_its_newest_records_is_not_copied(log, tmp_path, monkeypatch):
+    """As SQLite does when it can not open the -wal file: it says nothing."""
+    monkeypatch.setattr(backup, "noted_head", lambda _: Head(log.head.lsn + 1))
+    with pytest.raises(LogError, match="can not be read now"):
+        back_up(log.path, tmp_path / "copy.db")
+    assert not (tmp_path / "copy.db").exists()
