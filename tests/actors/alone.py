@@ -6,7 +6,7 @@ from storage.config import Run, Settings
 OUTSIDE = Address("outside")
 
 
-def alone(kind, folder, role, *peers):
+def alone(kind, folder, role, *peers, **run):
     """It has begun in this folder and knows its peers, whose addresses are their roles."""
 
     class Alone(kind):
@@ -35,6 +35,6 @@ def alone(kind, folder, role, *peers):
             return [said for message in woken for said in self.heard(message)]
 
     actor = Alone()
-    actor.receive(Begin(Role(role), Settings(), Run(data_dir=str(folder))), OUTSIDE)
+    actor.receive(Begin(Role(role), Settings(), Run(data_dir=str(folder), **run)), OUTSIDE)
     actor.receive(Directory(1, {Role(peer): Address(peer) for peer in peers}), OUTSIDE)
     return actor

@@ -302,7 +302,7 @@ MUTANTS = (
         "actors/market.py",
         "            self.round = rounds.left(self.round, role)\n",
         "            pass\n",
-        harness=COMPARED,
+        harness=pytested("actors/test_market.py"),
     ),
     Mutant(
         "what was read ahead is not read again",
