@@ -10,6 +10,7 @@ from tests.simulation.world import World
 
 # Nothing is withdrawn yet by anybody.
 KINDS = {kind.__name__ for kind in typing.get_args(Body)} - {"Withdrawn"}
+RARE = 60_000  # Schedules: a second order whose nonce a stranger used (E23) is one in some thousands.
 PLAYED: tuple[Table, ...] = (PAPER, EVM, SOLANA)  # The chains that schedules are played on.
 # Nobody asks about what is over; and what has landed is known only by what was journalled.
 NEVER = {("EVM", "E1"), ("EVM", "E19"), ("Solana", "S1")}
@@ -42,7 +43,7 @@ class Figures:
             for before, kind in orders.TRADE
             if not self.transitions[before, kind]
         ]
-        for table in PLAYED:
+        for table in PLAYED if self.schedules >= RARE else ():
             rows = [row.number for row in table.rows if self.lacks(table.name, row.number)]
             found += [f"row {number} of the {table.name} table never applied" for number in rows]
         return found

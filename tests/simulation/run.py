@@ -12,7 +12,7 @@ from tests.simulation.coverage import Figures
 from tests.simulation.world import WORLDS_OF, play
 
 SHOWN_SECONDS = 5
-ENOUGH = 6_000  # Schedules, to see everything: late orders at a restart are one in a thousand.
+ENOUGH = 2_000  # Schedules, to see every kind of record and every transition; rows take more.
 KEPT = 200  # Schedules; as many as there are before the dead ones are swept out of memory.
 
 
