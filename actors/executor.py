@@ -387,7 +387,6 @@ class Executor(Member):
         return {
             "lsn": self.replica.lsn,
             "in_flight": [id for id, order in live.items() if order.attempts],
-            "not_final": list(self.replica.books.booked),
             "unknown": len(self.unknown),
             "recovered": self.recovered,
         }

@@ -25,6 +25,7 @@ BPS = 10_000  # 100 %
 NEVER = 2**63 - 1  # A moment that does not come.
 # Scopes of a halt: no buys; nothing signed or sent by the wallet; the same, for a stranger has its key.
 EVERYTHING, WALLET, KEY = "everything", "wallet", "key"
+SIGNS_NOTHING = frozenset({WALLET, KEY})
 
 
 # -- operations: the audit's names (the life-cycle is a table in storage/orders.py) ------------------

@@ -278,7 +278,7 @@ class Portfolio(Member):
             "cost": account.cost,
             "realised": account.realised,
             "fees": account.fees,
-            "equity_cost": account.free + account.reserved + account.cost,
+            "equity_cost": account.free + account.reserved + account.unsettled + account.cost,
             "refusals": self.refusals,
             "orders": books.counts.get("orders", 0),
             "fills": books.counts.get("landed", 0),

@@ -22,6 +22,7 @@ from storage.log_file import (
     end_of,
     explained,
     head_of,
+    not_beside,
     reader,
     synced,
     verify,
@@ -119,9 +120,7 @@ def archived(log: Path, after: int, through: int, most: int = 1_000) -> tuple[Re
         with reader(path) as database:
             rows = database.execute(_BETWEEN, (after, last)).fetchall()
     if path is None or not rows or rows[0][0] != after + 1:
-        raise LogError(
-            f"{log}: records {after + 1} to {through} are in an archive that is not beside it; put it back."
-        )
+        raise not_beside(log, after + 1, through)
     head_after(path, Head(after, rows[0][9]), rows)
     return tuple(map(record_of, rows))
 
@@ -137,9 +136,7 @@ def _assert_joined(log: Path) -> None:
         if not joined:
             raise LogError(f"{archive} is of another log, say from before a restored backup: move it away.")
     if head != end:
-        raise LogError(
-            f"{log}: records up to {end.lsn} are in an archive that is not beside it; put it back."
-        )
+        raise not_beside(log, head.lsn + 1, end.lsn)
 
 
 def _last_in(archive: Path) -> int:

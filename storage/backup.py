@@ -47,9 +47,8 @@ def _copied(log: Path, part: Path) -> None:
     noted = noted_head(log)
     with reader(log) as database:
         database.execute("BEGIN")
-        if (
-            noted and end_of(database).lsn < noted.lsn
-        ):  # The moment is now.  Without its -wal SQLite reads on.
+        # The moment is now.  Without its -wal SQLite reads on, what is older.
+        if noted and end_of(database).lsn < noted.lsn:
             raise LogError(f"{log}: record {noted.lsn} can not be read now; look at the disk, and try again.")
         try:
             fresh = sqlite3.connect(part)

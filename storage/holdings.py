@@ -10,8 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from actors.messages import (
-    KEY,
-    WALLET,
+    SIGNS_NOTHING,
     Asset,
     Dead,
     Id,
@@ -115,7 +114,7 @@ class Books(Struct, frozen=True):
     @property
     def signs(self) -> bool:
         """Whether the wallet may sign and send."""
-        return not self.halts.keys() & {WALLET, KEY}
+        return not self.halts.keys() & SIGNS_NOTHING
 
     def order(self, id: Id) -> Order | None:
         """However it stands; None if it is not known, or not remembered any more."""

@@ -47,10 +47,7 @@ def rows_of(path: Path) -> Iterator[list[Row]]:
                     head = head_after(archive, head, rows)
                     yield rows
         if head != anchor:
-            raise LogError(
-                f"{path}: records {head.lsn + 1} to {anchor.lsn} are in an archive that is not beside it;"
-                " put it back."
-            )
+            raise not_beside(path, head.lsn + 1, anchor.lsn)
         for rows in _batches(path, database, head.lsn):
             head = head_after(path, head, rows)
             yield rows
@@ -273,3 +270,9 @@ def synced(path: Path) -> None:
 def full() -> OSError:
     """A write that was not whole: the disk says no more than that."""
     return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def not_beside(path: Path, first: int, last: int) -> LogError:
+    return LogError(
+        f"{path}: records {first} to {last} are in an archive that is not beside it; put it back."
+    )

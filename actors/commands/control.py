@@ -13,6 +13,7 @@ from actors.commands.view import Progress, picture, say
 from actors.messages import (
     EVERYTHING,
     KEY,
+    SIGNS_NOTHING,
     WALLET,
     GetStatus,
     Halt,
@@ -51,7 +52,7 @@ def stop(data_dir: Path, close_positions: bool, seconds: float) -> int:
     """Accepted is not done: says both, each when it is true."""
     system, supervisor, report = _reached(data_dir)
     halts = facts_of(report).portfolio.halts
-    if close_positions and halts.keys() & {WALLET, KEY}:
+    if close_positions and halts.keys() & SIGNS_NOTHING:
         raise CannotRunError(
             "The wallet is halted, so nothing can be sold: lift that first, or stop without."
         )

@@ -156,6 +156,8 @@ def _books(facts: Facts) -> Table:
         "equity, at cost": portfolio.equity_cost, "unrealised": known, "realised": portfolio.realised,
         "fees": portfolio.fees,
     }  # fmt: skip
+    if portfolio.unsettled:
+        rows["not final yet"] = portfolio.unsettled
     for name, amount in rows.items():
         table.add_row(name, _money(facts, amount))
     refusals = sum(portfolio.refusals.values())

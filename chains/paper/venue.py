@@ -105,9 +105,8 @@ class PaperVenue:
             return Receipt(tx_id, landed, tx.amount_in, tx.amount_out, tx.fee, tx.landed_at_ns, tx.block)
         if tx.status == "pending" and tx.fate in {Fate.NORMAL, Fate.REVERT}:
             return Waiting(tx_id)
-        return self._missing(
-            tx_id, at_ns
-        )  # Late: this node has not heard of it yet.  Dropped: it has forgotten it.
+        # This node has not heard of it yet (late), or has forgotten it (dropped).
+        return self._missing(tx_id, at_ns)
 
     def strange(self, books: Books) -> str:
         """A log that was restored from a copy knows less than has happened."""

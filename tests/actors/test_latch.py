@@ -5,8 +5,9 @@ import pytest
 from actors.messages import Append, Committed, Halt, Id, Refusal, Refused, TickClosed
 from actors.portfolio import Portfolio
 from storage import logs
+from storage.replica import Replica
 from tests.actors.alone import OUTSIDE, alone
-from tests.deals import Desk
+from tests.deals import UNIT, WETH, Desk, close
 
 HALT = Halt(Id("halt/1"), "everything", "a rumour")
 
@@ -36,3 +37,15 @@ def test_a_halt_that_a_predecessor_has_written_is_done(portfolio, reason):
     portfolio.heard(HALT)
     portfolio.heard(Refused(HALT.id, reason))
     assert appends(portfolio.wakes()) == []
+
+
+def test_equity_counts_what_a_sale_has_brought_though_it_is_not_final(portfolio):
+    desk = Desk()
+    desk.bought(WETH, 10)
+    sale = desk.wish(close(WETH, 1))
+    desk.book(sale.id, 100 * UNIT)
+    portfolio.replica = Replica(desk.books, len(desk.records))
+    portfolio.terms = desk.terms
+    facts = portfolio.facts()
+    assert facts["unsettled"] == 100 * UNIT
+    assert facts["equity_cost"] == 1_000 * UNIT

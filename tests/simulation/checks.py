@@ -61,7 +61,7 @@ class Naive:
         self.halts: set[str] = set()
         self.records = 0
         self.appends: dict[str, tuple[int, tuple]] = {}
-        self.answers: dict[tuple[str | int, str], Any] = {}  # Given by a portfolio, taken by somebody.
+        self.answers: dict[tuple[str, str], Any] = {}  # Given by a portfolio, taken by somebody.
         self.trades: list[tuple] = []  # How each order ended, in this order.
         self.status: dict[str, str] = {}
         self.kinds: Counter[str] = Counter()
@@ -190,7 +190,7 @@ class Naive:
     def _published(self, _sender: str, said: Committed) -> None:
         demand(said.through <= self.records, f"write-ahead: record {said.through} is told, and not written")
 
-    def accepted(self, who: int, answer: Approved | Refused | AlreadyClosing) -> None:
+    def accepted(self, who: str, answer: Approved | Refused | AlreadyClosing) -> None:
         before = self.answers.setdefault((who, answer.id), answer)
         same = type(before) is type(answer)
         demand(same, f"one id, one answer: {answer.id} was taken as {before}, and then as {answer}")

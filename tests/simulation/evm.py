@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from actors.messages import NEVER, Asset, Tick, Units
 from chains.evm.evidence import Chain as Depths
 from chains.evm.evidence import Question, View, in_doubt, raised, seen
-from chains.venue import Attempt, Quote, Receipt, Seen, Taken, Unanswered
-from tests.simulation.outside import CAPITAL, GAS, MINUTE_NS, T0, USDC, exchanged
+from chains.venue import Attempt, Receipt, Seen, Unanswered
+from tests.simulation.outside import CAPITAL, GAS, MINUTE_NS, T0, USDC, ForkVenue, exchanged
 
 DEPTHS = Depths(booked_depth=2, final_depth=4, patience_ns=3 * MINUTE_NS // 2)
 
@@ -175,22 +175,8 @@ class EvmChain:
         return Receipt(tx_id, landed, *map(Units, amounts), Units(tx["fee"]), block.at_ns, block.number)
 
 
-class EvmVenue:
+class EvmVenue(ForkVenue):
     """Our client of two nodes: silent at times, behind at times, and sometimes of two minds."""
-
-    chain: EvmChain  # Set for a schedule.
-    hook = staticmethod(lambda _: None)  # May end the process, before or after.
-
-    def __init__(self, *_: object) -> None:
-        """As the paper venue is made; all it needs it has."""
-
-    def quote(self, side, token, amount_in, tick) -> Quote | Unanswered:
-        bar = next((bar for bar in tick.bars if bar.token == token), None)
-        if bar is None:
-            return Unanswered("no price")
-        self.chain.prices.setdefault(token, bar.close)
-        swap = {"token": token, "amount_in": amount_in, "side": side}
-        return Quote(Units(exchanged(swap, bar.close)[2]), 0, tick.at_ns)
 
     def build(self, order, quote, nonce, now_ns) -> Attempt:  # noqa: ARG002
         minimum = quote.amount_out * (10_000 - order.slippage_bps) // 10_000
@@ -212,15 +198,6 @@ class EvmVenue:
         )  # fmt: skip
         channel = "private" if self.chain.private else "public"
         return Attempt(raw, f"tx {raw}", nonce, Units(minimum), NEVER, channel)
-
-    def broadcast(self, raw, at_ns, channel="public") -> Taken | Unanswered:  # noqa: ARG002
-        self.hook("before the broadcast")
-        self.chain.channels.setdefault(f"tx {raw}", set()).add(channel)
-        lost = self._happens(0.1)  # The bytes never arrived, and nobody says so.
-        if not lost:
-            self.chain.receive(raw, f"tx {raw}")
-        self.hook("after the broadcast")
-        return Unanswered("timed out") if lost or self._happens(0.2) else Taken(f"tx {raw}")
 
     def look(self, case, wallet, at_ns) -> Seen:
         newest = case.live.attempts[-1] if case.live.attempts else None
@@ -254,21 +231,3 @@ class EvmVenue:
         counted = at - self.chain.chance.randint(1, 3) if self._happens(0.03) else at  # Torn: an older count.
         count = max(self.chain.count(counted), self.chain.count(final))
         return View(at, at_ns, count, self.chain.count(final), receipts, pooled)
-
-    def advance(self, tick: Tick) -> None:
-        self.chain.advance(tick)
-
-    def strange(self, _books) -> str:
-        return ""
-
-    def head_ns(self) -> int:
-        return self.chain.head_ns
-
-    def balances(self) -> dict[Asset, Units]:
-        return {asset: Units(amount) for asset, amount in self.chain.balance.items()}
-
-    def close(self) -> None:
-        """It is not ours: it lives on."""
-
-    def _happens(self, share: float) -> bool:
-        return self.chain.faults and self.chain.chance.random() < share

@@ -10,6 +10,7 @@ import random
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import Any
 
 from actors.messages import PRICE_SCALE, Asset, Bar, Instrument, Side, Tick, Units
 from chains.resolution import seen
@@ -131,14 +132,60 @@ def exchanged(swap: dict, price: int) -> tuple[Asset, Asset, int]:
     return token, USDC, amount * price // (10**6 * PRICE_SCALE)
 
 
-class SimVenue:
-    """The node through which the executor sees the chain: silent at times, and at times behind."""
+class AnyVenue:
+    """What every venue of a schedule has in common: the chain is all that it knows."""
 
-    chain: Chain  # Set for a schedule.
+    chain: Any  # Set for a schedule.
     hook = staticmethod(lambda _: None)  # May end the process, before or after.
 
     def __init__(self, *_: object) -> None:
         """As the paper venue is made; all it needs it has."""
+
+    def replacement(self, *_: object) -> Attempt | Unanswered:
+        raise AssertionError("nothing is replaced here")
+
+    def advance(self, tick: Tick) -> None:
+        self.chain.advance(tick)
+
+    def strange(self, _books: object) -> str:
+        return ""
+
+    def head_ns(self) -> int:
+        return self.chain.head_ns
+
+    def balances(self) -> dict[Asset, Units]:
+        return {asset: Units(amount) for asset, amount in self.chain.balance.items()}
+
+    def close(self) -> None:
+        """It is not ours: it lives on."""
+
+
+class ForkVenue(AnyVenue):
+    """Of a chain that forks: its nodes' moods are drawn anew whenever they are asked."""
+
+    def quote(self, side, token, amount_in, tick) -> Quote | Unanswered:
+        bar = next((bar for bar in tick.bars if bar.token == token), None)
+        if bar is None:
+            return Unanswered("no price")
+        self.chain.prices.setdefault(token, bar.close)
+        swap = {"token": token, "amount_in": amount_in, "side": side}
+        return Quote(Units(exchanged(swap, bar.close)[2]), 0, tick.at_ns)
+
+    def broadcast(self, raw, at_ns, channel="public") -> Taken | Unanswered:  # noqa: ARG002
+        self.hook("before the broadcast")
+        self.chain.channels.setdefault(f"tx {raw}", set()).add(channel)
+        lost = self._happens(0.1)  # The bytes never arrived, and nobody says so.
+        if not lost:
+            self.chain.receive(raw, f"tx {raw}")
+        self.hook("after the broadcast")
+        return Unanswered("timed out") if lost or self._happens(0.2) else Taken(f"tx {raw}")
+
+    def _happens(self, share: float) -> bool:
+        return self.chain.faults and self.chain.chance.random() < share
+
+
+class SimVenue(AnyVenue):
+    """The node through which the executor sees the chain: silent at times, and at times behind."""
 
     def quote(self, side, token, amount_in, tick) -> Quote | Unanswered:
         bar = next((bar for bar in tick.bars if bar.token == token), None)
@@ -168,9 +215,7 @@ class SimVenue:
         if self._bad(0.15, "silent", tx_id, at_ns):
             return Unanswered("no answer")
         sent, head = self.chain.sent.get(tx_id), min(self.chain.head_ns, at_ns)
-        if self._bad(
-            0.1, "behind", tx_id, at_ns
-        ):  # A node that is behind: it knows less, and says how far it is.
+        if self._bad(0.1, "behind", tx_id, at_ns):  # This node knows less, and says how far it is.
             return Missing(tx_id, min(head, sent.valid_until_ns - 1) if sent else head - 20 * MINUTE_NS)
         if sent is None or (sent.ended == "expired" and head > sent.valid_until_ns):
             return Missing(tx_id, head)
@@ -180,24 +225,6 @@ class SimVenue:
         attempts = case.live.attempts
         answer = self.status(attempts[-1].tx_id, at_ns) if attempts else Unanswered("no bytes exist")
         return seen(case, answer, wallet, at_ns)
-
-    def replacement(self, *_: object) -> Attempt:
-        raise AssertionError("nothing is replaced here")
-
-    def advance(self, tick: Tick) -> None:
-        self.chain.advance(tick)
-
-    def strange(self, _books) -> str:
-        return ""
-
-    def head_ns(self) -> int:
-        return self.chain.head_ns
-
-    def balances(self) -> dict[Asset, Units]:
-        return {asset: Units(amount) for asset, amount in self.chain.balance.items()}
-
-    def close(self) -> None:
-        """It is not ours: it lives on."""
 
     def _bad(self, share: float, *names: object) -> bool:
         text = f"{self.chain.seed}/{names}".encode()

@@ -77,7 +77,9 @@ def _heard(world: Any):
     def heard(self, answer, sender):
         wish = real(self, answer, sender)
         if wish is not None:
-            world.naive.accepted(id(self), answer)
+            world.naive.accepted(
+                self.address.text, answer
+            )  # Not id(): the dead are freed, and it is given anew.
         return wish
 
     return heard

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from actors.messages import NEVER, Asset, Tick, Units
 from chains.svm.evidence import Level, Progress, Question, Status, View, seen
-from chains.venue import Attempt, Quote, Receipt, Seen, Taken, Unanswered
-from tests.simulation.outside import CAPITAL, GAS, MINUTE_NS, T0, USDC, exchanged
+from chains.venue import Attempt, Receipt, Seen
+from tests.simulation.outside import CAPITAL, GAS, MINUTE_NS, T0, USDC, ForkVenue, exchanged
 
 SLOTS_A_TICK, FINAL_DEPTH, FIRST_SLOT = 4, 7, 1_000
 PROVIDERS = ("alpha", "beta")
@@ -172,23 +172,12 @@ class SvmChain:
         return Receipt(tx_id, amounts != (0, 0), *map(Units, amounts), Units(GAS), block.at_ns, block.slot)
 
 
-class SvmVenue:
+class SvmVenue(ForkVenue):
     """Our client of one provider or two: silent, behind, on dead forks, without all of the ledger."""
-
-    chain: SvmChain  # Set for a schedule.
-    hook = staticmethod(lambda _: None)  # May end the process, before or after.
 
     def __init__(self, *_: object) -> None:
         """As the paper venue is made; what it remembers of the fence dies with it."""
         self.progress: dict[str, Progress] = {}
-
-    def quote(self, side, token, amount_in, tick) -> Quote | Unanswered:
-        bar = next((bar for bar in tick.bars if bar.token == token), None)
-        if bar is None:
-            return Unanswered("no price")
-        self.chain.prices.setdefault(token, bar.close)
-        swap = {"token": token, "amount_in": amount_in, "side": side}
-        return Quote(Units(exchanged(swap, bar.close)[2]), 0, tick.at_ns)
 
     def build(self, order, quote, nonce, now_ns) -> Attempt:  # noqa: ARG002
         minimum = quote.amount_out * (10_000 - order.slippage_bps) // 10_000
@@ -199,18 +188,6 @@ class SvmVenue:
         )  # fmt: skip
         channel = "private" if self.chain.private else "public"
         return Attempt(raw, f"tx {raw}", nonce, Units(minimum), NEVER, channel, last, slot)
-
-    def replacement(self, *_: object) -> Attempt:
-        raise AssertionError("nothing is replaced here")
-
-    def broadcast(self, raw, at_ns, channel="public") -> Taken | Unanswered:  # noqa: ARG002
-        self.hook("before the broadcast")
-        self.chain.channels.setdefault(f"tx {raw}", set()).add(channel)
-        lost = self._happens(0.1)  # The bytes never arrived, and nobody says so.
-        if not lost:
-            self.chain.receive(raw, f"tx {raw}")
-        self.hook("after the broadcast")
-        return Unanswered("timed out") if lost or self._happens(0.2) else Taken(f"tx {raw}")
 
     def look(self, case, wallet, at_ns) -> Seen:
         """The second provider is asked about what the first does not know: it may matter."""
@@ -270,21 +247,3 @@ class SvmVenue:
             return self.chain.cut_slot
         recent = self.chain.blocks[-min(len(self.chain.blocks), 8) :]
         return self.chain.chance.choice(recent).slot if self._happens(0.05) else 0
-
-    def advance(self, tick: Tick) -> None:
-        self.chain.advance(tick)
-
-    def strange(self, _books) -> str:
-        return ""
-
-    def head_ns(self) -> int:
-        return self.chain.head_ns
-
-    def balances(self) -> dict[Asset, Units]:
-        return {asset: Units(amount) for asset, amount in self.chain.balance.items()}
-
-    def close(self) -> None:
-        """It is not ours: it lives on."""
-
-    def _happens(self, share: float) -> bool:
-        return self.chain.faults and self.chain.chance.random() < share

@@ -54,6 +54,15 @@ def test_the_picture_shows_prices_books_positions_orders_and_health():
     assert "-0.00" not in text
 
 
+def test_what_a_reorg_can_still_take_back_and_a_halt_are_shown_where_there_are_any():
+    assert "not final yet" not in drawn(report())
+    books = {**FACTS["portfolio"], "unsettled": 70_000_000, "halts": {"wallet": "a rumour"}}
+    text = drawn(report(facts={**FACTS, "portfolio": books}))
+    (row,) = (line for line in text.splitlines() if "not final yet" in line)
+    assert "70.00" in row
+    assert "HALTED (wallet): a rumour" in text
+
+
 def test_what_is_not_known_is_a_question_mark_and_not_a_zero():
     rows = [text.split() for text in drawn(report()).splitlines()]
     assert ["paper:WETH", "0.6", "1,000.00", "?", "?", "?"] in rows
