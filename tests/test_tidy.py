@@ -12,7 +12,7 @@ FOLDERS = {*LAYERS, "tests"}
 MADE = {"data", "runs", "logs", "bench", "__pycache__"}  # In .gitignore: not part of the project.
 FILE_LINES, FUNCTION_LINES, README_LINES = 400, 50, 120
 # The command line holds no logic; the protocol is a catalogue that is read in one place.
-OTHER_LINES = {"run.py": 150, "actors/messages.py": 600}
+OTHER_LINES = {"run.py": 150, "actors/messages.py": 800}
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 CLOCKS = {"time.time", "time.time_ns", "datetime.datetime.now", "datetime.datetime.utcnow"}
