@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Holdfast's command line: what can be asked for; what is done is in actors/commands/."""
+"""Holdfast's command line: what can be asked for; what is done is in actors/commands/.
+
+A command loads what it needs as it is called: nothing that looks back starts what trades.
+"""
 
 import sys
 from pathlib import Path
@@ -7,22 +10,13 @@ from typing import Annotated
 
 import typer
 
-from actors.commands import control, latch
+from actors.commands import latch, options, train, words
 from actors.commands.arguments import completed
-from actors.commands.doctor import doctor as look_at_everything
-from actors.commands.options import (
-    CONFIG,
-    Config,
-    DataDir,
-    Json,
-    folder_of,
-    overrides,
-    settings_of,
-)
-from actors.commands.paper import FailedError, Options
-from actors.commands.paper import paper as trade
-from actors.commands.recover import recover as look_ahead
-from actors.commands.refused import FAILED, REFUSED, CannotRunError
+from actors.commands.demo import demo_commands
+from actors.commands.devnet import devnet_commands
+from actors.commands.keystore import keystore_commands
+from actors.commands.options import CONFIG, Config, DataDir, Json, folder_of, overrides, settings_of
+from actors.commands.refused import FAILED, REFUSED, CannotRunError, FailedError
 from actors.commands.wal_app import log_commands
 from chains.feeds.tables import RecordingError
 from storage import logs
@@ -31,7 +25,8 @@ from storage.log import LogError
 from storage.strict_toml import ConfigError
 
 app = typer.Typer(
-    help="Trades tokens as actors that share nothing but messages, and survives kill -9.  Play money.",
+    help="Trades tokens as actors that share nothing but messages, and survives kill -9.  Play money; "
+    "`live` alone trades real money.",
     pretty_exceptions_enable=False,
     no_args_is_help=False,
     add_completion=False,
@@ -39,8 +34,15 @@ app = typer.Typer(
 config_commands = typer.Typer(help="Look at the configuration.")
 app.add_typer(log_commands, name="wal")
 app.add_typer(config_commands, name="config")
+app.add_typer(keystore_commands, name="keystore")
+app.add_typer(devnet_commands, name="devnet")
+app.add_typer(demo_commands, name="demo")
+app.command()(words.live)
+for word in (words.backtest, words.sweep, words.walk_forward, words.report, words.record):
+    app.command()(word)
 app.command()(latch.halt)
 app.command()(latch.lift)
+app.command()(train.train)
 
 
 @app.command()
@@ -53,7 +55,7 @@ def paper(  # noqa: PLR0913, PLR0917  An option each.
     data_dir: DataDir = None,
     seed: Annotated[int | None, typer.Option(help="Of the simulated market and of bad luck.")] = None,
     summary: Annotated[Path | None, typer.Option(help="Write what the run came to as JSON.")] = None,
-    feed: Annotated[str | None, typer.Option(help="auto, live, simulated or recording.")] = None,
+    feed: Annotated[str | None, typer.Option(help="auto, live, chain, simulated or recording.")] = None,
     close_on_stop: Annotated[bool, typer.Option("--close-on-stop", help="Sell all positions first.")] = False,
     config: Config = CONFIG,
     no_view: Annotated[bool, typer.Option("--no-view", help="Lines of text instead of tables.")] = False,
@@ -64,7 +66,9 @@ def paper(  # noqa: PLR0913, PLR0917  An option each.
         recordings=recording, speed=speed, until_end=until_end, data_dir=data_dir, seed=seed, feed=feed,
         close_on_stop=close_on_stop,
     )  # fmt: skip
-    raise typer.Exit(trade(Options(config, given, summary, view=not no_view)))
+    from actors.commands.paper import paper as trade
+
+    raise typer.Exit(trade(options.Options(config, given, summary, view=not no_view)))
 
 
 @app.command()
@@ -74,6 +78,8 @@ def status(
     config: Config = CONFIG,
 ) -> None:
     """What a run is at, from another terminal."""
+    from actors.commands import control
+
     folder = folder_of(config, given)
     raise typer.Exit(control.process(folder, process) if process else control.status(folder))
 
@@ -85,6 +91,8 @@ def stop(
     config: Config = CONFIG,
 ) -> None:
     """End a run in order, from another terminal, and wait until it has ended."""
+    from actors.commands import control
+
     seconds = load(config).run.drain_seconds + 10.0
     raise typer.Exit(control.stop(folder_of(config, given), close_positions, seconds))
 
@@ -92,6 +100,8 @@ def stop(
 @app.command()
 def doctor(given: DataDir = None, config: Config = CONFIG) -> None:
     """Look at everything that a run needs."""
+    from actors.commands.doctor import doctor as look_at_everything
+
     raise typer.Exit(look_at_everything(config, overrides(data_dir=given)))
 
 
@@ -103,6 +113,8 @@ def recover(
     config: Config = CONFIG,
 ) -> None:
     """Say what a start would do with the orders that were left half done, and on what evidence."""
+    from actors.commands.recover import recover as look_ahead
+
     raise typer.Exit(look_ahead(settings_of(config, given), dry_run, as_json))
 
 

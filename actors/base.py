@@ -12,6 +12,7 @@ import traceback
 from collections import deque
 from collections.abc import Coroutine
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Self
@@ -54,8 +55,13 @@ class Poisoned(Struct, frozen=True):
     id: str = ""
 
 
+_address_of = lru_cache(maxsize=4_096)(Address)
+_thespian_of = lru_cache(maxsize=4_096)(ActorAddress)
+
+
 def _address(address: ActorAddress) -> Address:
-    return Address(transport.path_of(address) or "")
+    details = address.addressDetails
+    return _address_of(details if type(details) is str else transport.path_of(address) or "")
 
 
 def _poisoned(message: PoisonMessage) -> Poisoned:
@@ -72,6 +78,11 @@ def _id(message: object) -> str:
         if (found := getattr(message, field, None)) is not None:
             return str(found)
     return ""
+
+
+def wall_clock_ns() -> int:
+    """The one wall clock: nanoseconds since 1970, UTC."""
+    return time.time_ns()
 
 
 class Actor(ThespianActor):
@@ -106,7 +117,7 @@ class Actor(ThespianActor):
         """Send, and never wait.  Raises TypeError if the message's class is not registered."""
         if not frames.registered(message):
             raise TypeError(f"{type(message).__name__} can not travel: put it into actors/messages.py.")
-        self.send(ActorAddress(target.text), message)
+        self.send(_thespian_of(target.text), message)
 
     def spawn(self, actor_class: "type[Actor]") -> Address:
         """Start a child in a process of its own; its address is final at once."""
@@ -136,8 +147,7 @@ class Actor(ThespianActor):
             self.send(self.myAddress, message)
 
     def now_ns(self) -> int:
-        """The one wall clock: nanoseconds since 1970, UTC."""
-        return time.time_ns()
+        return wall_clock_ns()
 
     def stop(self) -> None:
         """Exit once this message is handled; what is still in the mailbox is not."""
@@ -150,17 +160,19 @@ class Actor(ThespianActor):
 
     # -- Thespian calls -------------------------------------------------------------------------------
     def receiveMessage(self, message: Any, sender: ActorAddress) -> ThespianWatch | None:  # noqa: N802
-        if isinstance(message, ActorExitRequest):
+        if not isinstance(message, ActorSystemMessage):
+            if not self._over:
+                self._handle(message, sender)
+        elif isinstance(message, ActorExitRequest):
             self._exit()
             return None
-        for each, origin in self._translated(message, sender):
-            if not self._over:
-                self._handle(each, origin)
+        else:
+            for each, origin in self._translated(message, sender):
+                if not self._over:
+                    self._handle(each, origin)
         return None if self._beside is None else ThespianWatch([self._beside.news])  # Else it is forgotten.
 
     def _translated(self, message: Any, sender: ActorAddress) -> list[tuple[Any, ActorAddress]]:
-        if not isinstance(message, ActorSystemMessage):
-            return [(message, sender)]
         match message:
             case WakeupMessage():
                 return [(message.payload, self.myAddress)]

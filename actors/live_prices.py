@@ -23,6 +23,8 @@ class LivePrices:
         self._actor, self._settings = actor, settings
         self._server = GeckoTerminal(settings.live, settings.paper)
         self.feed: LiveFeed | None = None
+        self.refusal = ""  # They can always come back.
+        self.symbols: dict[Asset, str] = {}  # Their names hold them.
         self.warm_until_ns = 0  # History ends here: it is to be remembered, not acted on.
         self.sentence = "live prices: asking GeckoTerminal what the pools trade"
         self._last_ns: dict[Asset, int] = {}
@@ -35,7 +37,10 @@ class LivePrices:
         if isinstance(value, FeedTrouble):
             self._trouble(message.tag, value)
         elif message.tag == "introduce":
-            self.feed = LiveFeed(value, self._settings.live)
+            seconds = self._settings.live.poll_seconds
+            tokens = ", ".join(instrument.token for instrument in value)
+            name = f"live prices of GeckoTerminal, {tokens}, every {seconds} s"
+            self.feed = LiveFeed(value, seconds, name)
             self._actor.beside(self._server.history(self._actor.now_ns()), "history")
         elif message.tag == "history":
             self._warm_up(value)

@@ -1,6 +1,7 @@
 """The Market owns the feed: ticks out, at the pace of the run, as fast as everybody follows, no faster."""
 
-from typing import Any, assert_never
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
 from loguru import logger
@@ -37,11 +38,21 @@ from chains.feeds.feed import Feed
 from chains.rounds import BATCH, Round
 from storage.trades import local
 
+if TYPE_CHECKING:
+    from actors.chain_prices import ChainPrices
+
 PORTFOLIO = Role("portfolio")
 
 
 def tick_key(at_ns: int) -> str:
     return f"tick {at_ns}"
+
+
+@lru_cache(maxsize=16)
+def expected(roles: tuple[Role, ...]) -> frozenset[Role]:
+    """Whom the market waits for."""
+    names = {"positions", "executor", "mixer"}
+    return frozenset(role for role in roles if role in names or role.startswith(STRATEGIST))
 
 
 class GoOn(Struct, frozen=True):
@@ -60,7 +71,7 @@ class Market(Member):
 
     def opened(self) -> None:
         self.feed: Feed | None = None
-        self.live: LivePrices | None = None
+        self.live: LivePrices | ChainPrices | None = None
         self.round: Round | None = None
         self.closing: TickClosed | None = None
         self.first_prices: dict[Asset, Price] = {}
@@ -74,12 +85,19 @@ class Market(Member):
         try:
             if self.run.feed in {"live", "auto"}:
                 self.live = LivePrices(self, self.settings)
+            elif self.run.feed == "chain":
+                self.live = self._chain_prices()
             else:
                 self.feed = open_feed(self.settings, self.run)
         except (ValueError, OSError) as error:
             self.sentence = str(error)
         else:
             self.sentence = ""
+
+    def _chain_prices(self) -> "ChainPrices":
+        from actors.chain_prices import ChainPrices  # noqa: PLC0415  web3 is large; no other feed needs it.
+
+        return ChainPrices(self, self.settings, self.run.seed)
 
     def begun(self) -> None:
         books = self.replica.books
@@ -132,6 +150,9 @@ class Market(Member):
             case Done() | Crashed():
                 assert self.live is not None
                 self.live.news(message)
+                if self.live.refusal:
+                    self.fail(self.live.refusal)
+                    return
                 self._warm()
                 self._go_on()
             case Durable(id, _):
@@ -161,6 +182,13 @@ class Market(Member):
             return
         new, self.feed = self.feed is None, self.live.feed
         if new:
+            if missing := self.replica.books.positions.keys() - {
+                each.token for each in self.feed.instruments
+            }:
+                self.fail(
+                    f"the books hold {', '.join(sorted(missing))}, of which no pool is configured: name it"
+                )
+                return
             self._introduce()
         if self.round.done_ns < self.live.warm_until_ns:
             self.round = rounds.passed(self.round, self.live.warm_until_ns)
@@ -173,9 +201,8 @@ class Market(Member):
             if each in self._expected() or each == PORTFOLIO:
                 self.send_to(each, offered)
 
-    def _expected(self) -> list[Role]:
-        names = ("positions", "executor")
-        return [role for role in self.peers if role in names or role.startswith(STRATEGIST)]
+    def _expected(self) -> frozenset[Role]:
+        return expected(tuple(self.peers))
 
     # -- rounds -----------------------------------------------------------------------------------------
     def _handled(self, message: Handled) -> None:
@@ -183,8 +210,8 @@ class Market(Member):
             return
         role, through = message.role, message.through_ns
         self.round = rounds.handled(self.round, role, through, message.wishes, message.lsn)
-        if through < self.round.done_ns:
-            self._feed(role)  # It only remembers, so far.
+        if through < max(self.round.done_ns, self._closing_ns()):
+            self._feed(role)  # It only remembers, so far; or wishes again what a predecessor did.
         self._go_on()
 
     def _done(self, at_ns: int, lsn: int) -> None:
@@ -225,7 +252,7 @@ class Market(Member):
 
     def _all_here(self) -> bool:
         assert self.round is not None
-        return all(role in self.round.followers for role in self._expected())
+        return self.round.followers.keys() >= self._expected()
 
     def _hand_out(self) -> None:
         assert self.round is not None
@@ -331,4 +358,5 @@ class Market(Member):
             "first_prices": self.first_prices,
             "token_decimals": {each.token: each.token_decimals for each in self.feed.instruments},
             "stale": self.live.stale() if self.live else [],
+            "symbols": self.live.symbols if self.live else {},
         }

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,7 +24,7 @@ from actors.messages import (
 )
 from storage import logs
 from storage.config import Run, Settings
-from storage.layout import logs_path
+from storage.layout import folder_of, logs_path
 from storage.replica import Replica, fits, restored, told
 
 WAL, SUPERVISOR, MARKET = Role("wal"), Role("supervisor"), Role("market")
@@ -134,7 +133,7 @@ class Member(Actor):
         self.role = begin.role
         self.settings = msgspec.convert(begin.settings, Settings, from_attributes=True)
         self.run = msgspec.convert(begin.run, Run, from_attributes=True)
-        logs.start(logs_path(Path(self.run.data_dir)), self.role, libraries=False)
+        logs.start(logs_path(folder_of(self.run.data_dir)), self.role, libraries=False)
         self.opened()
         early, self._early = self._early, []
         for message, sender in early:

@@ -51,6 +51,17 @@ class Side(StrEnum):
     SELL = "sell"
 
 
+class Leg(StrEnum):
+    """What one transaction does for its order."""
+
+    WRAP = "wrap"  # Native coin into its ERC-20, for an order that pays with it.
+    APPROVE = "approve"  # The router may take exactly what the order pays.
+    REVOKE = "revoke"  # The router may take nothing: before another approval, or of what was left over.
+    SWAP = "swap"
+    UNWRAP = "unwrap"
+    CANCEL = "cancel"  # Nothing but the nonce of an earlier transaction of the same order is used up.
+
+
 class CloseReason(StrEnum):
     STOP = "stop"
     TAKE_PROFIT = "take_profit"
@@ -228,6 +239,24 @@ class Approved(Struct, frozen=True, tag=True):
     order: Order
 
 
+class Day(Struct, frozen=True, array_like=True):
+    """What a strategy would have earned in one UTC day on a budget all its own, after every cost."""
+
+    number: int  # Since 1970.
+    result_ppm: int  # Millionths of that budget.
+
+
+class Rebalance(Struct, frozen=True):
+    """A wish of the mixer at the first tick of a week: new budgets, by what each strategy would have earned.
+
+    Days that an earlier rebalancing has counted are counted once.
+    """
+
+    id: Id
+    at_ns: int
+    days: dict[str, tuple[Day, ...]]  # By strategy; all of them are over.
+
+
 class AlreadyClosing(Struct, frozen=True, tag=True):
     """first-close-wins: another close of this position is on its way."""
 
@@ -264,12 +293,21 @@ class Balances(Struct, frozen=True):
     """What the venue says that the wallet holds; the first time it is what was deposited."""
 
     amounts: dict[Asset, Units]
+    wallet: str = ""  # Its address, and its next nonce; a paper wallet has neither.
+    nonce: int = 0
 
 
 # -- the log: bodies of records ----------------------------------------------------------------------
 class Deposited(Struct, frozen=True, tag=True):
     asset: Asset
     amount: Units
+
+
+class Adopted(Struct, frozen=True, tag=True):
+    """The wallet of these books, as it was found: its next nonce on chain."""
+
+    wallet: str
+    nonce: int
 
 
 class Withdrawn(Struct, frozen=True, tag=True):
@@ -305,6 +343,18 @@ class Signed(Struct, frozen=True, tag=True):
     cancels: bool = False  # It does nothing but use up the nonce of the attempts before it.
     last_valid_height: int = 0  # Solana: past this block height it can not land.
     slot: int = 0  # Solana: at signing; it can not have landed before.
+    leg: Leg = Leg.SWAP  # The last field: storage/chain.py leaves it out of a swap.
+
+
+class Allowed(Struct, frozen=True, tag=True):
+    """T2a: an approval or a revocation is on chain; its fee is spent, and the order goes on."""
+
+    order: Id
+    leg: Leg
+    tx_id: str
+    evidence: str
+    fee: Units
+    block: int = 0
 
 
 class Landed(Struct, frozen=True, tag=True):
@@ -354,7 +404,7 @@ class Reversed(Struct, frozen=True, tag=True):
 
 
 class RolledBack(Struct, frozen=True, tag=True):
-    """No bytes exist: nothing can have happened."""
+    """No bytes of a swap exist: nothing was swapped.  What approvals have cost stays spent."""
 
     order: Id
     reason: str
@@ -416,6 +466,23 @@ class Lifted(Struct, frozen=True, tag=True):
     reason: str
 
 
+class Expert(Struct, frozen=True):
+    """Why a strategy, or cash, has what it has."""
+
+    score: float  # The logarithm of its weight, before weights are made to add up to 1.
+    share_bps: int  # By its weight, floor and cap, before its volatility is looked at.
+    volatility_ppm: int | None = None  # A day's; None: too few days are known.
+    days: tuple[Day, ...] = ()  # By which it is measured; the last of them have just been counted.
+
+
+class Rebalanced(Struct, frozen=True, tag=True):
+    """From here on each strategy may use so much: basis points of the deposits.  What is left is cash."""
+
+    at_ns: int
+    budgets: dict[str, int]
+    evidence: dict[str, Expert]  # By strategy, and of "cash".
+
+
 class StateSaved(Struct, frozen=True, tag=True):
     """An actor's working state, so that its successor need not read the market from the start."""
 
@@ -425,9 +492,9 @@ class StateSaved(Struct, frozen=True, tag=True):
 
 
 Body = (
-    Deposited | Withdrawn | OrderOpened | Reserved | Signed | Landed | Reverted | Dead | Finalized | Reversed
-    | RolledBack | Returned | PositionOpened | PositionReduced | PositionClosed | PositionReversed | Halted
-    | Lifted | StateSaved
+    Deposited | Adopted | Withdrawn | OrderOpened | Reserved | Signed | Allowed | Landed | Reverted | Dead
+    | Finalized | Reversed | RolledBack | Returned | PositionOpened | PositionReduced | PositionClosed
+    | PositionReversed | Halted | Lifted | Rebalanced | StateSaved
 )  # fmt: skip
 
 
@@ -481,6 +548,88 @@ class Committed(Struct, frozen=True):
     through: int
     records: tuple[Record, ...]
     replay: bool = False  # History, not news, and not the last of it: subscribe anew for the next.
+
+
+# -- signing: executor -> signer ----------------------------------------------------------------------
+class Unsigned(Struct, frozen=True):
+    """An EIP-1559 transaction (type 2) without its signature; its access list is empty."""
+
+    chain_id: int
+    nonce: int
+    to: str  # Checksummed.
+    value: int  # Wei.
+    data: str  # Hex with 0x; "0x" for none.
+    gas: int
+    max_fee_per_gas: int  # Wei.
+    max_priority_fee_per_gas: int
+
+
+class Quoted(Struct, frozen=True):
+    """What was quoted to the order, and what its transaction therefore has to say."""
+
+    amount_out: Units  # Net of the token's own tax, before slippage.
+    min_amount_out: Units  # As it stands in the bytes.
+    asked_ns: int  # This host's monotonic clock when the question left; no wall clock can be set back to it.
+    block: int
+    router: str
+    route: tuple[str, ...]  # Tokens, from what is paid to what is bought.
+    fees: tuple[int, ...] = ()  # Uniswap V3: a pool's fee in millionths for each hop; V2: none.
+    pools: tuple[str, ...] = ()
+
+
+class SignRequest(Struct, frozen=True):
+    """Sign these bytes for this order; the signer reads the bytes, and believes nobody about them."""
+
+    id: Id
+    order: Order
+    leg: Leg
+    transaction: Unsigned
+    evidence: Quoted | None = None  # A swap needs one.
+    chain_nonce: int = 0  # Nonces used up on chain, a stranger's too.
+
+
+class SignedBytes(Struct, frozen=True):
+    id: Id
+    raw: str  # Hex with 0x.
+    tx_id: str
+
+
+class SignRefused(Struct, frozen=True):
+    """Names the field, what the bytes say and what is allowed."""
+
+    id: Id
+    sentence: str
+
+
+class Caps(Struct, frozen=True, kw_only=True):
+    """What one wallet may sign at all, whatever an order says; fixed for the life of the signer's process."""
+
+    chain_id: int
+    wallet: str
+    native: Asset  # In which fees are paid.
+    wrapped: str  # The native coin as an ERC-20.
+    v2_routers: tuple[str, ...] = ()
+    v3_routers: tuple[str, ...] = ()  # SwapRouter02.
+    intermediates: tuple[str, ...] = ()  # Tokens through which a route may lead.
+    slippage_bps: int = 50
+    max_fee_per_gas: int = 50 * 10**9  # Wei.
+    position_cap: Units | None = None  # Quote base units of one buy.
+    capital_cap: Units | None = None  # Quote base units of all buys that are not over.
+
+
+class Unlock(Struct, frozen=True):
+    """Where the signer finds its key and password, which no message carries, and what it may sign."""
+
+    id: Id
+    caps: Caps
+    keystore: str  # A path.
+    password_fd: int | None = None  # Inherited; read from its start.
+    password_file: str = ""
+
+
+class Unlocked(Struct, frozen=True):
+    id: Id
+    address: str
 
 
 # -- supervision -------------------------------------------------------------------------------------
@@ -551,6 +700,7 @@ class Start(Struct, frozen=True):
     id: Id
     settings: Any
     run: Any
+    unlock: Unlock | None = None  # Live: where the signer finds its key.
 
 
 class Stop(Struct, frozen=True):
@@ -598,3 +748,4 @@ class StatusReport(Struct, frozen=True):
     restarts: dict[Role, int]
     facts: dict[Role, dict[str, Any]]
     pids: dict[Role, int] = {}
+    mode: str = ""  # Of the run: paper or live; "" before it has begun.

@@ -4,13 +4,16 @@ from typing import Any, assert_never
 
 from loguru import logger
 from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.base import Address, ChildExited, Poisoned
 from actors.member import WAL, Member, strategies
 from actors.messages import (
+    Adopted,
     AlreadyClosing,
     Append,
     Approved,
+    Asset,
     Balances,
     Close,
     Committed,
@@ -23,19 +26,26 @@ from actors.messages import (
     Executing,
     Halt,
     Id,
+    Instrument,
     Lift,
     Offered,
     Order,
     Propose,
+    Rebalance,
     Refusal,
     Refused,
     Role,
     SaveState,
     TickClosed,
     TickDone,
+    Units,
 )
+from chains.amounts import quote_of
+from storage.config import Settings, consent_of
+from storage.consent import LIVE, caps_of
 from storage.trades import halting, lifting, local, opening
 from strategies import limits
+from strategies.mix import budgets, rebalanced
 
 EXECUTOR = Role("executor")
 
@@ -46,6 +56,18 @@ Answer = Approved | Refused | AlreadyClosing
 class Wished(Struct, frozen=True):
     wish: Wish
     sender: Address
+
+
+def _gas(settings: Settings) -> tuple[Asset, Units]:
+    """What a chain wants its fees in, and the most that an order may pay in all."""
+    from chains.evm.networks import gas_of  # noqa: PLC0415  Paper mode needs no chain.
+
+    return gas_of(settings.evm)
+
+
+def _capped(terms: limits.Terms, settings: Settings) -> limits.Terms:
+    capital, position = caps_of(replace(consent_of(settings), decimals=terms.quote_decimals))
+    return replace(terms, capital_cap=Units(capital), position_cap=Units(position))
 
 
 class Portfolio(Member):
@@ -60,6 +82,7 @@ class Portfolio(Member):
         self.queue: list[Id] = []  # To be decided now.
         self.deciding: tuple[Order, Wished] | None = None
         self.answers: dict[Id, tuple[Wish, Answer]] = {}
+        self.balance: Rebalance | None = None  # To be written at its tick, before anything else is decided.
         self.closing: TickClosed | None = None
         self.closer = Address("")
         self.latches: set[Id] = set()  # What the operator has said to me.
@@ -79,14 +102,16 @@ class Portfolio(Member):
     def hear(
         self,
         message: (
-            Propose | Close | Decided | TickClosed | Durable | Refused | Executing | Balances | Offered | Halt
-            | Lift | Drain | SaveState | ChildExited | Poisoned
+            Propose | Close | Rebalance | Decided | TickClosed | Durable | Refused | Executing | Balances
+            | Offered | Halt | Lift | Drain | SaveState | ChildExited | Poisoned
         ),
         sender: Address,
     ) -> None:  # fmt: skip
         match message:
             case Propose() | Close():
                 self.wish(message, sender)
+            case Rebalance():
+                self._balance(message)
             case Decided(wish, answer):
                 self._inherit(wish, answer)
             case TickClosed():
@@ -94,16 +119,15 @@ class Portfolio(Member):
             case Durable(id, _):
                 self._durable(id)
             case Refused(id, reason):
-                self._refused(id, reason)
+                if sender == self.peers.get(WAL):  # A dead one's successor has been asked, and may write it.
+                    self._refused(id, reason)
             case Executing(id, _):
                 self.answered(f"execute {id}")
                 self._go_on()
-            case Balances(amounts):
-                self._deposit(amounts)
+            case Balances():
+                self._deposit(message)
             case Offered(instruments, _):
-                tokens = frozenset(instrument.token for instrument in instruments)
-                self.terms = limits.terms_of(self.settings, tokens, strategies(self.peers))
-                self._go_on()
+                self._meet_market(instruments)
             case Halt(id, scope, reason):
                 self._latch(halting(id, scope, reason, self._now()))
             case Lift(id, scope, reason):
@@ -115,6 +139,17 @@ class Portfolio(Member):
                 logger.debug("the portfolio hears of {}", message)
             case _:
                 assert_never(message)
+
+    def _meet_market(self, instruments: tuple[Instrument, ...]) -> None:
+        tokens = frozenset(instrument.token for instrument in instruments)
+        quoted = quote_of(instruments, self.settings.paper)
+        names = strategies(self.peers)
+        if self.run.mode == LIVE:
+            terms = limits.terms_of(self.settings, tokens, names, quoted, _gas(self.settings))
+            self.terms = _capped(terms, self.settings)
+        else:
+            self.terms = limits.terms_of(self.settings, tokens, names, quoted)
+        self._go_on()
 
     # -- wishes ---------------------------------------------------------------------------------------
     def wish(self, wish: Wish, sender: Address) -> None:
@@ -153,6 +188,9 @@ class Portfolio(Member):
         if not self.complete or self.terms is None or self.deciding:
             return
         if self.closing and self._heard_all(self.closing):
+            if self.balance is not None and self.balance.at_ns <= self.closing.at_ns:
+                self._rebalance(self.balance)
+                return
             self._enqueue(self.closing)
         while self.queue and not self.deciding:
             self._decide(self.queue.pop(0))
@@ -160,10 +198,34 @@ class Portfolio(Member):
 
     def _heard_all(self, tick: TickClosed) -> bool:
         """What the log says of this tick, and every wish for it, must be here first."""
-        known = {*self.wished, *self.answers}
+        known = {*self.wished, *self.answers, self._balance_id()}
         return self.replica.lsn >= tick.lsn and all(
             id in known or self.replica.books.order(id) for id in tick.wishes
         )
+
+    # -- budgets ----------------------------------------------------------------------------------------
+    def _balance(self, wish: Rebalance) -> None:
+        now = self.replica.books.mix
+        if now is None or now.at_ns < wish.at_ns:  # Else it is in the books, where the mixer finds it.
+            self.balance = wish
+        self._go_on()
+
+    def _balance_id(self) -> Id:
+        """Of what has been told, else of what is written: a predecessor may have been told."""
+        if self.balance is not None:
+            return self.balance.id
+        now = self.replica.books.mix
+        return Id(f"mix:{now.at_ns}" if now else "")
+
+    def _rebalance(self, wish: Rebalance) -> None:
+        """One record; the tick's decisions wait until it is in the books."""
+        now = self.replica.books.mix
+        if now is not None and now.at_ns >= wish.at_ns:
+            self.balance = None
+            self._go_on()
+        elif not self.asking(wish.id):
+            body = rebalanced(now, wish.days, self.settings.mix, strategies(self.peers), wish.at_ns)
+            self.ask(wish.id, WAL, Append(wish.id, (local(wish.id, body, wish.at_ns),)))
 
     def _enqueue(self, tick: TickClosed) -> None:
         here = [self.wished[id].wish for id in tick.wishes if id in self.wished and id not in self.queue]
@@ -253,37 +315,56 @@ class Portfolio(Member):
         self.tell(self.closer, TickDone(tick.at_ns, self.replica.lsn))
 
     # -- money that comes in ----------------------------------------------------------------------------
-    def _deposit(self, amounts: dict[Any, Any]) -> None:
+    def _deposit(self, found: Balances) -> None:
         """The first balances that the venue reports are what was deposited (settle-from-chain)."""
         if not self.complete or self.replica.books.ledger.accounts:
             return
         records = tuple(
             local(f"deposit:genesis:{asset}", Deposited(asset, amount), 0)
-            for asset, amount in sorted(amounts.items())
+            for asset, amount in sorted(found.amounts.items())
             if amount > 0
         )
+        if found.wallet:
+            records = (*records, local("wallet:genesis", Adopted(found.wallet, found.nonce), 0))
         self.ask("deposit:genesis", WAL, Append(Id("deposit:genesis"), records))
 
     def facts(self) -> dict[str, Any]:
+        """Money is unknown until there are a market to count it in and a first deposit."""
         books = self.replica.books
-        if self.terms is None:
-            return {"lsn": self.replica.lsn}
-        account = books.ledger.account(self.terms.quote)
-        return {
+        known = {
             "lsn": self.replica.lsn,
-            "quote": self.terms.quote,
-            "quote_decimals": self.settings.paper.quote_decimals,
-            "free": account.free,
-            "reserved": account.reserved,
-            "cost": account.cost,
-            "realised": account.realised,
-            "fees": account.fees,
-            "equity_cost": account.free + account.reserved + account.unsettled + account.cost,
             "refusals": self.refusals,
             "orders": books.counts.get("orders", 0),
             "fills": books.counts.get("landed", 0),
             "open_orders": [*books.live, *books.booked],
-            "unsettled": account.unsettled,
             "halts": books.halts,
             "open_positions": len(books.positions),
+            **self._budgets(),
+        }
+        if self.terms is None or not books.ledger.accounts:
+            return known
+        return {**known, **self._money(self.terms)}
+
+    def _budgets(self) -> dict[str, Any]:
+        if not self.settings.mix.enabled:
+            return {}
+        now = self.replica.books.mix
+        shares = budgets(now, self.settings.mix, strategies(self.peers))
+        return {"budgets": shares, "rebalanced_ns": now.at_ns if now else None}
+
+    def _money(self, terms: limits.Terms) -> dict[str, Any]:
+        ledger = self.replica.books.ledger
+        account, payer = ledger.account(terms.quote), ledger.account(terms.fee_asset)
+        return {
+            "quote": terms.quote,
+            "quote_decimals": terms.quote_decimals,
+            "free": account.free,
+            "reserved": account.reserved,
+            "cost": account.cost,
+            "realised": account.realised,
+            "fees": payer.fees,
+            "fee_asset": terms.fee_asset,
+            "free_for_fees": payer.free,
+            "equity_cost": account.free + account.reserved + account.unsettled + account.cost,
+            "unsettled": account.unsettled,
         }

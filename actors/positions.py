@@ -109,7 +109,7 @@ class Positions(Wisher):
     def _ask_for_ticks(self) -> None:
         """From the tick at which we wait for a decision, or from what our watches have seen."""
         if self.wishes:
-            self.send_to(MARKET, Follow(self.role, self.seen_ns, tuple(self.wishes)))
+            self.send_to(MARKET, Follow(self.role, self.seen_ns, self.wishes_at(self.seen_ns)))
             return
         seen = [watch.last_tick_ns for watch in self.watches.values()]
         self.send_to(MARKET, Follow(self.role, min(seen) if seen else None))
@@ -143,9 +143,8 @@ class Positions(Wisher):
             self._take_ticks(ticks)
 
     def _take_ticks(self, message: Ticks) -> None:
-        through = message.ticks[-1].at_ns
-        if self.wishes:
-            through = min(wish.at_ns for wish in self.wishes.values())
+        # What we wait for may lie past these ticks: a position opened since has yet to be watched there.
+        through = min([message.ticks[-1].at_ns, *(wish.at_ns for wish in self.wishes.values())])
         for tick in message.ticks:
             if tick.at_ns > through:
                 break
@@ -159,7 +158,7 @@ class Positions(Wisher):
                 break
         self.seen_ns = through  # Ticks that were read ahead are read again, if something happens.
         self.since_save += len(message.ticks)
-        every = SAVE_LIVE_EVERY if self.run.feed == "live" and self.watches else SAVE_EVERY
+        every = SAVE_LIVE_EVERY if self.run.feed in {"live", "chain"} and self.watches else SAVE_EVERY
         if self.since_save >= every and not self.wishes:
             self._save()
         self.send_to(MARKET, Handled(self.role, through, self.wishes_at(through), self.replica.lsn))

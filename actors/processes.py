@@ -4,6 +4,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import resource
 import select
 import signal
 import socket
@@ -15,7 +16,7 @@ LONGEST_PATH = 107  # sun_path has 108 bytes, one of them zero.
 LONGEST_NAME = 30  # Of a socket: a process, a dash, nanoseconds.
 BACKLOG = 4096
 ADMIN, LOCK = "admin", "admin.lock"
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 
 
 def checked_run_dir(run_dir: str) -> str:
@@ -117,10 +118,20 @@ def listen(path: str) -> socket.socket:
 
 def die_with(parent: int) -> None:
     """From now on the kernel kills this process when `parent` dies; and now, if it is dead already."""
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def shut_in() -> None:
+    """What is in this process's memory stays there: no core dump, and no debugger of the same user."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def _prctl(option: int, value: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
 
 
 def end(pid: int, seconds: float) -> None:

@@ -3,6 +3,7 @@
 from typing import Any, assert_never
 
 from loguru import logger
+from msgspec import Struct
 
 from actors.base import Address, ChildExited, Poisoned
 from actors.member import MARKET, STRATEGIST, WAL
@@ -21,23 +22,33 @@ from actors.messages import (
     Follow,
     Handled,
     Id,
+    Instrument,
     Offered,
     PositionClosed,
+    PositionReduced,
     Propose,
     Refused,
     Reverted,
     RolledBack,
     SaveState,
-    Side,
     StateSaved,
     Tick,
     Ticks,
 )
 from actors.wisher import Wish, Wisher
 from storage.trades import local
-from strategies.trader import NAME, Saved, Trader, decoded, encoded
+from strategies.trader import Saved, Trader, decoded, encoded
 
 SAVE_EVERY = 5_000  # Ticks.
+Ended = PositionClosed | PositionReduced | Dead | Reverted | RolledBack | Finalized
+
+
+class Told(Struct, frozen=True):
+    """At this moment something came out otherwise than the strategy may think."""
+
+    token: Asset
+    at_ns: int
+    lost: bool = False  # It is not held; else that is for the books to say.
 
 
 class Strategist(Wisher):
@@ -49,23 +60,33 @@ class Strategist(Wisher):
 
     def opened(self) -> None:
         super().opened()
-        self.trader = Trader(self.settings.momentum)
+        self.strategy = self.role.removeprefix(STRATEGIST)
+        self.trader = Trader(self.strategy, self.settings)
         self.before = self.trader.saved()  # Where to go back to.
         self.batch: tuple[Tick, ...] = ()  # What was read since.
-        self.told: list[tuple[Asset, int]] = []  # Not held after all, since this moment.
+        self.outcomes: list[Told] = []
+        self.offered = False
         self.stash: Ticks | None = None
         self.saving: Id | None = None
         self.saved_ns = 0
         self.ticks = 0
         self.follows = False
+        self.noted = ""
 
     def begun(self) -> None:
         if found := self.replica.books.saved.get(self.role):
-            self.trader.restore(decoded(found.state))
+            saved = decoded(found.state)
+            if saved is None or not self.trader.restore(saved):
+                logger.warning("what {} saved was made by other rules: it reads the market anew", self.role)
             self.before = self.trader.saved()
         self.saved_ns = self.trader.through_ns
-        self.follows = True
-        self._ask_for_ticks()
+        self._follow()
+
+    def _follow(self) -> None:
+        """Once the books and the instruments are there."""
+        if self.complete and self.offered:
+            self.follows = True
+            self._ask_for_ticks()
 
     def _ask_for_ticks(self) -> None:
         self.send_to(MARKET, Follow(self.role, self.before.through_ns))
@@ -73,19 +94,21 @@ class Strategist(Wisher):
     def news(self, message: Committed) -> None:
         for record in message.records:
             body = record.body
-            if isinstance(body, PositionClosed | Dead | Reverted | RolledBack | Finalized):
-                self._hear_end(body, record.at_ns)
+            if isinstance(body, Ended):
+                self._hear_end(body.order, record.at_ns)
         self._go_on()
 
-    def _hear_end(self, body: PositionClosed | Dead | Reverted | RolledBack | Finalized, at_ns: int) -> None:
-        """The token is not held: its buy came to nothing, or its sale is final."""
-        ended = self.replica.books.ended.get(body.order)
-        if ended is None or ended.order.strategy != self.role.removeprefix(STRATEGIST):
-            return
-        sold = isinstance(body, PositionClosed | Finalized) and ended.order.closes
-        failed = not isinstance(body, PositionClosed | Finalized) and ended.order.side is Side.BUY
-        if sold or failed:
-            self.told.append((ended.order.token, at_ns))
+    def _hear_end(self, order: Id, at_ns: int) -> None:
+        ended = self.replica.books.ended.get(order)
+        if ended is not None and ended.order.strategy == self.strategy:
+            self.outcomes.append(Told(ended.order.token, at_ns))
+
+    def _correct(self, token: Asset, before_ns: int) -> None:
+        """What is held is what the books say; an order that is open, or ends later, has yet to say it."""
+        books = self.replica.books
+        if token not in books.claims and books.freed_at_ns.get(token, 0) < before_ns:
+            position = books.positions.get(token)
+            self.trader.held(token, position is not None and position.strategy == self.strategy)
 
     def hear(
         self,
@@ -110,18 +133,25 @@ class Strategist(Wisher):
                 self.tell(sender, Drained(self.role))
             case SaveState():
                 self._save()
-            case Offered():
-                if self.follows:
-                    self._ask_for_ticks()
+            case Offered(instruments, _):
+                self._meet_instruments(instruments)
             case ChildExited() | Poisoned():
                 logger.debug("the strategist hears of {}", type(message).__name__)
             case _:
                 assert_never(message)
 
+    def _meet_instruments(self, instruments: tuple[Instrument, ...]) -> None:
+        if refused := self.trader.refusal(len(instruments)):
+            self.fail(f"{self.strategy} may not trade: {refused}")
+            return
+        self.trader.meet(instruments)
+        self.offered = True
+        self._follow()
+
     def _decided(self, answer: Approved | Refused | AlreadyClosing, sender: Address) -> None:
         wish = self.heard(answer, sender)
-        if isinstance(wish, Propose) and isinstance(answer, Refused):
-            self.told.append((wish.token, wish.at_ns))
+        if wish is not None and isinstance(answer, Refused):
+            self.outcomes.append(Told(wish.token, wish.at_ns, isinstance(wish, Propose)))
         self._go_on()
 
     # -- ticks ------------------------------------------------------------------------------------------
@@ -131,10 +161,11 @@ class Strategist(Wisher):
         first = self.stash.ticks[0].at_ns
         self._learn_decided(first)
         self._go_back(first - 1)
-        if news := [each for each in self.told if each[1] < first]:  # What happens at a tick comes after it.
-            for token, _ in news:
-                self.trader.held(token, False)
-            self.told = [each for each in self.told if each not in news]
+        # What happens at a tick comes after it.
+        if news := [each for each in self.outcomes if each.at_ns < first]:
+            for each in news:
+                self._learn(each.token, each.lost, first)
+            self.outcomes = [each for each in self.outcomes if each not in news]
             self.before = self.trader.saved()
             self._save()
             return
@@ -144,15 +175,21 @@ class Strategist(Wisher):
         ticks, self.stash = self.stash, None
         self._take_ticks(ticks)
 
+    def _learn(self, token: Asset, lost: bool, before_ns: int) -> None:
+        if lost:
+            self.trader.held(token, False)
+        else:
+            self._correct(token, before_ns)
+
     def _learn_decided(self, first_ns: int) -> None:
         """What was decided and we have not heard of: the books say it."""
         for wish in self.passed(first_ns):
             if self._refused(wish):
-                self.told.append((wish.token, wish.at_ns))
+                self.outcomes.append(Told(wish.token, wish.at_ns, isinstance(wish, Propose)))
 
     def _refused(self, wish: Wish) -> bool:
-        """A wish of the past to buy that never became an order."""
-        return isinstance(wish, Propose) and self.replica.books.order(wish.id) is None
+        """A wish of the past that never became an order."""
+        return self.replica.books.order(wish.id) is None
 
     def _go_back(self, through_ns: int) -> None:
         """Forget what was read past this moment, wishes too: it is read again, and may come out otherwise."""
@@ -173,7 +210,7 @@ class Strategist(Wisher):
             self._recall_ends(tick.at_ns)
             wishes = self.trader.after(tick)
             if wishes and tick.at_ns < message.act_from_ns:
-                self._recall_refusals(wishes)
+                self._recall_refusals(wishes, tick.at_ns)
             elif wishes:
                 for wish in wishes:
                     self.wish(wish)
@@ -181,19 +218,27 @@ class Strategist(Wisher):
                 break
         self.batch = tuple(read)
         self.ticks += len(read)
+        self._say_note()
         self.send_to(MARKET, Handled(self.role, through, self.wishes_at(through), self.replica.lsn))
 
-    def _recall_ends(self, at_ns: int) -> None:
-        """What was sold, or not bought after all, since the last tick; a predecessor may have been told."""
-        books = self.replica.books
-        for token, freed_ns in books.freed_at_ns.items():
-            if self.trader.through_ns <= freed_ns < at_ns and token not in books.positions:
-                self.trader.held(token, False)
+    def _say_note(self) -> None:
+        """Once, when a strategy switches itself off; and it is in the log from the next batch on."""
+        note = self.trader.note()
+        if note.startswith("off") and not self.noted.startswith("off"):
+            logger.warning("{} is {}", self.strategy, note)
+            self.ticks = SAVE_EVERY
+        self.noted = note
 
-    def _recall_refusals(self, wishes: list[Propose | Close]) -> None:
+    def _recall_ends(self, at_ns: int) -> None:
+        """What has come out otherwise since the last tick; a predecessor may have been told."""
+        for token, freed_ns in self.replica.books.freed_at_ns.items():
+            if self.trader.through_ns <= freed_ns < at_ns:
+                self._correct(token, at_ns)
+
+    def _recall_refusals(self, wishes: list[Propose | Close], at_ns: int) -> None:
         for wish in wishes:
             if self._refused(wish):
-                self.trader.held(wish.token, False)
+                self._learn(wish.token, isinstance(wish, Propose), at_ns + 1)
 
     def _save(self) -> None:
         """The state of a moment at which nothing was open."""
@@ -205,4 +250,5 @@ class Strategist(Wisher):
         self.ask(id, WAL, Append(id, (local(id, state, saved.through_ns),)))
 
     def facts(self) -> dict[str, Any]:
-        return {"lsn": self.replica.lsn, "strategy": NAME, "through_ns": self.trader.through_ns}
+        return {"lsn": self.replica.lsn, "strategy": self.strategy, "through_ns": self.trader.through_ns,
+                "note": self.noted}  # fmt: skip

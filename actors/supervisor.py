@@ -24,12 +24,14 @@ from actors.messages import (
     Role,
     RunState,
     SaveState,
+    SignRefused,
     Start,
     StatusReport,
     Stop,
+    Unlocked,
 )
-from actors.system import CAST
-from storage.config import Run
+from actors.system import CAST, SIGNER, cast_of
+from storage.config import Run, Settings
 from storage.supervision import Restarts, allowed
 
 PING_SECONDS = 0.25
@@ -54,6 +56,7 @@ class Supervisor(Actor):
         self.state, self.sentence = RunState.STARTING, "starting"
         self.start: Start | None = None
         self.run = Run()
+        self.cast = CAST
         self.epoch = 0
         self.actors: dict[Role, Address] = {}
         self.ready: set[Role] = set()
@@ -69,7 +72,7 @@ class Supervisor(Actor):
         self,
         message: (
             Start | Stop | Halt | Lift | GetStatus | Ready | Pong | ChildExited | Fatal | FeedEnded | Drained
-            | Beat | Revive | Poisoned
+            | Beat | Revive | Unlocked | SignRefused | Poisoned
         ),
         sender: Address,
     ) -> None:  # fmt: skip
@@ -103,7 +106,7 @@ class Supervisor(Actor):
             case Revive(role):
                 self._spawn(role)
                 self._tell_everybody()
-            case Drained() | Poisoned():
+            case Drained() | Unlocked() | SignRefused() | Poisoned():
                 logger.debug("the supervisor hears of {}", message)
             case _:
                 assert_never(message)
@@ -113,6 +116,7 @@ class Supervisor(Actor):
         return StatusReport(
             id, self.state, self.sentence, self.epoch, dict(self.restarts.counts), dict(self.seen),
             {role: int(facts.get("pid", 0)) for role, facts in self.seen.items()},
+            self.run.mode if self.start else "",
         )  # fmt: skip
 
     def _start(self, start: Start) -> None:
@@ -121,7 +125,8 @@ class Supervisor(Actor):
             return
         self.start = start
         self.run = msgspec.convert(start.run, Run, from_attributes=True)
-        for role in CAST:
+        self.cast = cast_of(self.run, msgspec.convert(start.settings, Settings, from_attributes=True))
+        for role in self.cast:
             self._spawn(role)
         self._tell_everybody()
         self.wake(PING_SECONDS, Beat())
@@ -142,13 +147,20 @@ class Supervisor(Actor):
         assert self.start is not None
         if role in self.actors or self._ended():
             return
-        self.actors[role] = self.spawn(CAST[role])
+        begin = Begin(role, self.start.settings, self.start.run)
+        if role == SIGNER:
+            from actors.signer import begun_by  # noqa: PLC0415  As in actors/system.py.
+
+            assert self.start.unlock is not None, "a live run without a key"
+            self.actors[role] = begun_by(self, begin, self.start.unlock)
+        else:
+            self.actors[role] = self.spawn(self.cast[role])
+            self.tell(self.actors[role], begin)
         self.pongs[role] = self.number
-        self.tell(self.actors[role], Begin(role, self.start.settings, self.start.run))
 
     def _tell_everybody(self) -> None:
         """Once all are here: the market waits for everybody that a directory names, and for nobody else."""
-        if self.actors.keys() < CAST.keys():
+        if self.actors.keys() < self.cast.keys():
             return
         self.epoch += 1
         directory = Directory(self.epoch, {**self.actors, self.me: self.address})
@@ -186,7 +198,7 @@ class Supervisor(Actor):
         self.wake(PING_SECONDS, Beat())
 
     def _look(self) -> None:
-        if self.stopping is None and not self._ended() and self.ready >= set(CAST):
+        if self.stopping is None and not self._ended() and self.ready >= set(self.cast):
             self.state, self.sentence = RunState.RUNNING, "running"
 
     def _drain(self) -> None:
@@ -219,7 +231,7 @@ class Supervisor(Actor):
         if self._ended():
             return
         self.state, self.sentence = state, sentence
-        for role in reversed(CAST):
+        for role in reversed(self.cast):
             if role in self.actors:
                 self.kill(self.actors[role])
 

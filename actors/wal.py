@@ -1,7 +1,6 @@
 """The Wal owns the log file: it alone writes it, and nobody believes anything before it has."""
 
 import os
-from pathlib import Path
 from typing import Any, assert_never
 
 from loguru import logger
@@ -15,8 +14,10 @@ from actors.messages import (
     Drain,
     Drained,
     Durable,
+    Id,
     InArchives,
     Ready,
+    Record,
     Refusal,
     Refused,
     Role,
@@ -25,7 +26,7 @@ from actors.messages import (
     Subscribe,
 )
 from storage.books import Books, book, faults
-from storage.layout import log_path
+from storage.layout import folder_of, log_path
 from storage.log import Log, LogBusy, LogError, LogFailed
 from storage.snapshots import packed
 from storage.start import started
@@ -48,10 +49,11 @@ class Wal(Member):
         self.subscribers: dict[Role, Address] = {}
         self.members: dict[Role, tuple[int, Address]] = {}  # With the epoch in which they came.
         self.retired: set[Address] = set()  # Whose successor has read the log.
+        self.halted: dict[Id, tuple[Record, ...]] = {}  # Appends that a halt has refused, for good.
         self._fatal = ""
         self._packed = (-1, b"")
         try:
-            self.log = Log.open(log_path(Path(self.run.data_dir)))
+            self.log = Log.open(log_path(folder_of(self.run.data_dir)))
         except LogBusy:
             raise  # The predecessor is still dying; the supervisor tries again.
         except LogError as error:
@@ -112,10 +114,15 @@ class Wal(Member):
         if sender in self.retired:
             logger.warning("too late: {} comes from somebody whose successor is at work", append.id)
             return
+        if self.halted.get(append.id) == append.records:  # A copy of it may come after the halt was lifted.
+            self.tell(sender, Refused(append.id, Refusal.HALTED))
+            return
         before = self.log.head.lsn
         after = self._booked(append)
         lsn = self.log.append(append) if not isinstance(after, Refusal) else self.log.known(append) or after
         if isinstance(lsn, Refusal):
+            if lsn is Refusal.HALTED:
+                self.halted[append.id] = append.records
             self.tell(sender, Refused(append.id, lsn))
             return
         if lsn > before:

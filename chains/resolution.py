@@ -5,7 +5,7 @@ The decision itself is a row of storage/resolution.py; only proof ends an order 
 
 from typing import assert_never
 
-from actors.messages import Dead, Landed, Reverted
+from actors.messages import Allowed, Dead, Landed, Leg, Reverted
 from chains.venue import Missing, Receipt, Seen, Unanswered, Waiting
 from storage import evidence
 from storage.books import LiveOrder
@@ -14,7 +14,7 @@ from storage.recovery import Case
 from storage.resolution import resolve
 
 Answer = Receipt | Waiting | Missing | Unanswered
-End = Landed | Reverted | Dead
+End = Landed | Reverted | Dead | Allowed  # The last ends no order, but a leg of one.
 ENDS = {Action.SETTLE_LANDED, Action.SETTLE_FAILED, Action.MARK_DEAD, Action.QUARANTINE}
 
 
@@ -34,7 +34,7 @@ def seen(case: Case, answer: Answer, wallet: Wallet, at_ns: int) -> Seen:
 
 
 def outcome(case: Case, seen: Seen) -> End | None:
-    """The end of the order, or None while nothing is proved."""
+    """The end of the order, or of its leg; None while nothing is proved."""
     action = resolve(case.entry, seen.evidence).action
     return ending(case.live, action, seen) if action in ENDS else None
 
@@ -46,6 +46,9 @@ def ending(live: LiveOrder, action: Action, seen: Seen) -> End:
         return Dead(id, live.attempts[-1].tx_id, seen.proof)
     assert receipt is not None, f"{id}: {action}, and no receipt"
     block = f"block {receipt.block}"
+    if action is Action.SETTLE_LANDED and live.leg is not Leg.SWAP:
+        assert live.leg is not None, f"{id}: {receipt.tx_id} has landed, and no bytes exist"
+        return Allowed(id, live.leg, receipt.tx_id, block, receipt.fee, receipt.block)
     if action is Action.SETTLE_LANDED:
         return Landed(
             id, receipt.tx_id, block, receipt.amount_in, receipt.amount_out, receipt.fee, seen.final,

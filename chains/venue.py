@@ -9,7 +9,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from actors.messages import Asset, Order, Side, Tick, Units
+from actors.messages import Asset, Leg, Quoted, Tick, Units, Unsigned
 from storage.books import Books, LiveOrder
 from storage.evidence import Channel, Evidence, Wallet
 from storage.recovery import Case
@@ -74,40 +74,77 @@ class Unanswered(Struct, frozen=True):
 class Seen(Struct, frozen=True):
     """All that the venue says of an order at one moment.
 
-    `receipt` is that of whichever of its attempts has one, `final` whether no reorg can undo that, and
-    `proof` says why none can land.
+    `receipt` is that of whichever of its attempts has one, `final` whether no reorg can undo that (of an
+    order without bytes: what it has done so far), and `proof` says why none can land.  `broken`: what was
+    final is gone, in words; nobody may sign on such a chain until an operator has compared it with the log.
     """
 
     evidence: Evidence
     receipt: Receipt | None = None
     final: bool = False
     proof: str = ""
+    broken: str = ""
+    foreign: str = ""  # single-writer: somebody else has used the wallet; in words.
+
+
+class Draft(Struct, frozen=True):
+    """The bytes of an attempt; or, without any (`unsigned`), what the signer is to make them of."""
+
+    attempt: Attempt
+    leg: Leg = Leg.SWAP
+    unsigned: Unsigned | None = None
+    quoted: Quoted | None = None
+    chain_nonce: int = 0  # Used up on chain.
+
+
+class Foreign(Struct, frozen=True):
+    """single-writer: the wallet has done what the books do not know of; in words."""
+
+    sentence: str
+
+
+class Met(Struct, frozen=True):
+    """A venue at the start: its clock, what the wallet holds, and what of it the books can not explain."""
+
+    head_ns: int
+    balances: dict[Asset, Units]
+    strange: str = ""  # A sentence with the fix; nothing, if wallet and books are of one moment.
+    wallet: str = ""
+    nonce: int = 0  # The wallet's next one, on chain.
+    foreign: str = ""  # single-writer: somebody else has used the wallet; in words.
 
 
 class Venue(Protocol):
-    def quote(self, side: Side, token: Asset, amount_in: int, tick: Tick) -> Quote | Unanswered: ...
+    """No method raises for what a network does: no answer is a value, `Unanswered`."""
 
-    def build(self, order: Order, quote: Quote, nonce: int, now_ns: int) -> Attempt:
-        """The bytes of an order; the same arguments give the same bytes."""
+    shares_allowances: bool  # Orders that pay in one asset must not be under way at the same time.
+    parallel: bool  # It may be asked several things at the same time.
+    at_hand: bool  # It answers at once, and its clock moves with ours; else a chain goes on by itself.
 
-    def replacement(self, live: LiveOrder, cancel: bool, now_ns: int) -> Attempt | Unanswered:
+    async def meet(self, books: Books) -> Met | Unanswered: ...
+
+    async def prepare(self, live: LiveOrder, nonce: int, tick: Tick) -> Draft | Foreign | Unanswered:
+        """The next bytes of an order that has none, on a quote of this moment."""
+
+    async def replacement(self, live: LiveOrder, cancel: bool, at_ns: int) -> Draft | Unanswered:
         """Bytes that pay more under the same nonce: for the same swap, or for nothing but the nonce."""
 
-    def broadcast(self, raw: str, at_ns: int, channel: str = Channel.PUBLIC) -> Taken | Unanswered:
+    async def revocation(self, live: LiveOrder, nonce: int) -> Draft | Unanswered | None:
+        """Bytes that take back what an order has allowed and does not need any more.
+
+        None: nothing is left of it, or the order can not pay for that.
+        """
+
+    async def broadcast(self, raw: str, at_ns: int, channel: str = Channel.PUBLIC) -> Taken | Unanswered:
         """Send bytes, in the channel for which they were made; sending them again has no further effect."""
 
-    def look(self, case: Case, wallet: Wallet, at_ns: int) -> Seen:
+    async def look(self, case: Case, wallet: Wallet, at_ns: int) -> Seen:
         """The evidence on an order, for storage/resolution.py."""
 
     def advance(self, tick: Tick) -> None:
         """The market has come so far; a chain of its own goes on by itself."""
 
-    def strange(self, books: Books) -> str:
-        """What of this wallet the books can not explain, in words; nothing, if they are of one moment."""
-
     def head_ns(self) -> int:
-        """The venue's own clock."""
-
-    def balances(self) -> dict[Asset, Units]: ...
+        """The clock of a venue at hand; 0 of a chain that goes on by itself."""
 
     def close(self) -> None: ...

@@ -11,6 +11,9 @@ from typing import assert_never
 from msgspec import Struct
 
 from actors.messages import (
+    BPS,
+    Adopted,
+    Allowed,
     Asset,
     Body,
     Dead,
@@ -19,6 +22,7 @@ from actors.messages import (
     Halted,
     Id,
     Landed,
+    Leg,
     Lifted,
     Order,
     OrderOpened,
@@ -26,6 +30,7 @@ from actors.messages import (
     PositionOpened,
     PositionReduced,
     PositionReversed,
+    Rebalanced,
     Record,
     Reserved,
     Returned,
@@ -61,10 +66,16 @@ class Trade(Struct):
 
     order: Order
     reserved: dict[Asset, int]
-    signed: list[Signed]
+    signed: list[Signed]  # Of the current leg.
     outcomes: list[str]  # Transactions that landed or reverted.
     dead: set[str]
+    returned: set[Asset]
     over: bool = False
+
+    @property
+    def rest(self) -> str:
+        """What it still holds, in words."""
+        return " and ".join(f"{amount} {asset}" for asset, amount in self.reserved.items() if amount)
 
 
 class Audit:
@@ -86,6 +97,7 @@ class Audit:
         self._live: dict[Asset, dict[Id, Trade]] = defaultdict(dict)
         self._selling: dict[Id, dict[Id, Trade]] = defaultdict(dict)  # By position.
         self.fills: dict[str, Landed] = {}
+        self.rebalances = 0
         self.reverts: dict[str, Reverted] = {}
         self.unsettled: dict[Id, int] = {}  # Proceeds of sells that a reorg can still undo.
         self._unsettled: dict[Asset, int] = defaultdict(int)
@@ -110,6 +122,10 @@ class Audit:
             self._apply(record.body)
 
     def finish(self) -> None:
+        """At the end of an append, where no order has given back a part of what it must."""
+        for trade in self.trades.values():
+            if trade.returned and not trade.over:
+                self._blame("no-overdraft", f"order {trade.order.id} has ended and still holds {trade.rest}")
         self._balance()
 
     # -- what each record means --
@@ -127,7 +143,7 @@ class Audit:
                 self._reserve(order_id, asset, amount)
             case Signed():
                 self._sign(body)
-            case Landed() | Reverted():
+            case Allowed() | Landed() | Reverted():
                 self._outcome(body)
             case Dead(order_id, tx_id):
                 self.trades[order_id].dead.add(tx_id)
@@ -144,13 +160,19 @@ class Audit:
                 self._reverse(order_id, tx_id)
             case PositionReversed():
                 self._reverse_position(body)
-            case StateSaved() | Halted() | Lifted():
-                pass
+            case StateSaved() | Halted() | Lifted() | Adopted() | Rebalanced():
+                self._without_money(body)
             case _:
                 assert_never(body)
 
+    def _without_money(self, body: StateSaved | Halted | Lifted | Adopted | Rebalanced) -> None:
+        shares = body.budgets.values() if isinstance(body, Rebalanced) else ()
+        self.rebalances += isinstance(body, Rebalanced)
+        if min(shares, default=0) < 0 or sum(shares) > BPS:
+            self._blame("no-overdraft", f"the budgets of {sum(shares)} basis points are more than there is")
+
     def _open(self, order: Order) -> None:
-        trade = Trade(order, {}, [], [], set())
+        trade = Trade(order, {}, [], [], set(), set())
         if order.id in self.trades:
             self._blame("exactly-once", f"order {order.id} was opened twice")
         for other in self._live[order.token]:
@@ -177,15 +199,22 @@ class Audit:
         trade.signed.append(signed)
         self._balance()
 
-    def _outcome(self, body: Landed | Reverted) -> None:
+    def _outcome(self, body: Allowed | Landed | Reverted) -> None:
         trade = self.trades[body.order]
-        if body.tx_id not in {signed.tx_id for signed in trade.signed}:
+        signed = next((each for each in trade.signed if each.tx_id == body.tx_id), None)
+        if signed is None:
             self._blame("write-ahead", f"{body.tx_id} is on chain, and no earlier record explains it")
+        elif not _is_what_was_signed(body, signed):
+            kind = type(body).__name__
+            self._blame("settle-from-chain", f"{body.tx_id} is booked as {kind}, and is to {signed.leg}")
         if trade.outcomes:
             self._blame("exactly-once", f"order {body.order} has a second outcome, {body.tx_id}")
-        trade.outcomes.append(body.tx_id)
         self.fees[trade.order.fee_asset] += body.fee
         self._spend(trade, trade.order.fee_asset, body.fee)
+        if isinstance(body, Allowed):  # What shared its nonce can not land, and the next leg has another.
+            trade.signed = [each for each in trade.signed if signed and each.nonce != signed.nonce]
+            return
+        trade.outcomes.append(body.tx_id)
         if isinstance(body, Reverted):
             self.reverts[body.tx_id] = body
             return
@@ -245,9 +274,11 @@ class Audit:
             self._blame("no-guess", f"order {order_id} gave back {amount} {asset} while it could still land")
         self._spend(trade, asset, amount)
         self._add(asset, amount)
-        if any(trade.reserved.values()):
-            self._blame("no-overdraft", f"order {order_id} has ended and still holds {trade.reserved}")
-        self._over(trade)
+        trade.returned.add(asset)
+        if trade.returned >= trade.reserved.keys():
+            if trade.rest:
+                self._blame("no-overdraft", f"order {order_id} has ended and still holds {trade.rest}")
+            self._over(trade)
 
     def _over(self, trade: Trade) -> None:
         trade.over = True
@@ -304,6 +335,12 @@ class Audit:
 
     def _blame(self, promise: str, sentence: str) -> None:
         self.broken.append(Broken(promise, self.lsn, sentence))
+
+
+def _is_what_was_signed(body: Allowed | Landed | Reverted, signed: Signed) -> bool:
+    if isinstance(body, Allowed):
+        return body.leg is signed.leg is not Leg.SWAP and not signed.cancels
+    return isinstance(body, Reverted) or signed.leg is Leg.SWAP
 
 
 def audited(records: Iterable[tuple[int, Record]]) -> Audit:

@@ -10,7 +10,10 @@ from typing import Any, assert_never
 from msgspec.structs import replace
 
 from actors.messages import (
+    BPS,
     EVERYTHING,
+    Adopted,
+    Allowed,
     Body,
     Dead,
     Deposited,
@@ -24,6 +27,7 @@ from actors.messages import (
     PositionOpened,
     PositionReduced,
     PositionReversed,
+    Rebalanced,
     Record,
     Refusal,
     Reserved,
@@ -46,25 +50,33 @@ from storage.holdings import (
     Booked,
     Books,
     Day,
+    End,
     EndedOrder,
+    LegDone,
     LiveOrder,
     Outcome,
     Position,
+    at_most,
     counted,
     paid_fee,
     remembered,
+    status_after,
+    still_loose,
     with_ledger,
 )
 from storage.tables import Own, put, without
 
 __all__ = [
-    "DAY_NS", "REMEMBERED", "Booked", "Books", "Day", "EndedOrder", "LiveOrder", "Outcome", "Position",
-    "Unbookable", "book", "faults", "fold",
+    "DAY_NS", "REMEMBERED", "Booked", "Books", "Day", "End", "EndedOrder", "LegDone", "LiveOrder", "Outcome",
+    "Position", "Unbookable", "book", "faults", "fold",
 ]  # fmt: skip
 
 _TABLES = (
     "live", "booked", "ended", "positions", "claims", "freed_at_ns", "left_at_ns", "saved", "counts",
 )  # fmt: skip
+
+
+FEW = 6  # Records, as those of one append.
 
 
 class Unbookable(ValueError):
@@ -73,13 +85,16 @@ class Unbookable(ValueError):
 
 def fold(records: Iterable[Record], books: Books | None = None) -> Books:
     """Raises Unbookable at the first record that the books refuse: such a log is not ours."""
-    books = _tables_as(Own, books or Books())
+    books = books or Books()
+    many = not isinstance(records, tuple) or len(records) > FEW
+    if many:  # Else it costs less to replace the few tables that are changed.
+        books = _tables_as(Own, books)
     for record in records:
         after = book(books, record)
         if isinstance(after, Refusal):
             raise Unbookable(f"operation {record.operation_id} ({_kind(record.body)}): {after}")
         books = after
-    return _tables_as(dict, books)
+    return _tables_as(dict, books) if many else books
 
 
 def book(books: Books, record: Record) -> Books | Refusal:
@@ -96,6 +111,8 @@ def book(books: Books, record: Record) -> Books | Refusal:
             return _sign(books, body, record.at_ns)
         case Landed() | Reverted() | Dead() | RolledBack():
             return _end(books, body, record.at_ns)
+        case Allowed():
+            return _allow(books, body, record.at_ns)
         case Returned(order_id, asset, amount):
             if order_id not in books.ended:
                 return Refusal.ORDER_NOT_FOUND
@@ -114,11 +131,17 @@ def book(books: Books, record: Record) -> Books | Refusal:
             return _book_else(books, body)
 
 
-def _book_else(books: Books, body: Deposited | Withdrawn | Halted | Lifted | StateSaved) -> Books | Refusal:
+def _book_else(
+    books: Books, body: Deposited | Adopted | Withdrawn | Halted | Lifted | Rebalanced | StateSaved
+) -> Books | Refusal:
     """What belongs to no order."""
     match body:
         case Deposited(asset, amount):
             return with_ledger(books, money.deposit(books.ledger, asset, amount))
+        case Adopted(wallet, nonce):
+            if books.wallet or books.nonce or nonce < 0:
+                return Refusal.TRANSITION_NOT_ALLOWED
+            return replace(books, wallet=wallet, nonce=nonce)
         case Withdrawn(asset, amount):
             return with_ledger(books, money.withdraw(books.ledger, asset, amount))
         case Halted(scope, reason):
@@ -127,6 +150,12 @@ def _book_else(books: Books, body: Deposited | Withdrawn | Halted | Lifted | Sta
             if scope not in books.halts:
                 return Refusal.TRANSITION_NOT_ALLOWED
             return replace(books, halts=without(books.halts, scope))
+        case Rebalanced(at_ns, budgets):
+            last_ns = books.mix.at_ns if books.mix else -1
+            if at_ns <= last_ns or min(budgets.values(), default=0) < 0 or sum(budgets.values()) > BPS:
+                return Refusal.TRANSITION_NOT_ALLOWED
+            last_order_ns = max(books.last_order_ns, at_ns)  # What was decided before it is not decided anew.
+            return replace(books, mix=body, last_order_ns=last_order_ns)
         case StateSaved():
             return replace(books, saved=put(books.saved, body.role, body))
         case _:
@@ -139,7 +168,7 @@ def faults(books: Books) -> list[str]:
     for asset, account in books.ledger.accounts.items():
         if fault := money.broken(account):
             found.append(f"no-overdraft: {asset}: {fault}")
-        held = sum(each.amount for each in books.ledger.reservations.values() if each.asset == asset)
+        held = sum(each.get(asset, 0) for each in books.ledger.reservations.values())
         cost = sum(each.cost for each in books.positions.values() if each.quote == asset)
         if held != account.reserved or cost != account.cost:
             found.append(f"no-overdraft: {asset}: reservations or positions do not add up to the account")
@@ -200,9 +229,9 @@ def _sign(books: Books, signed: Signed, at_ns: int) -> Books | Refusal:
     if not books.signs:
         return Refusal.HALTED
     status = orders.after(live.status, "Signed")
-    if status is None or signed.attempt != len(live.attempts) + 1 or not _follows(books, live, signed):
+    if status is None or signed.attempt != live.next_attempt or not _follows(books, live, signed):
         return Refusal.TRANSITION_NOT_ALLOWED
-    if signed.order not in books.ledger.reservations:
+    if at_most(live.order).keys() != books.ledger.reservations.get(signed.order, {}).keys():
         return Refusal.RESERVATION_NOT_FOUND
     after = replace(live, status=status, attempts=(*live.attempts, signed), since_ns=at_ns)
     return replace(
@@ -218,21 +247,43 @@ def _follows(books: Books, live: LiveOrder, signed: Signed) -> bool:
     if not live.attempts:
         return signed.nonce >= books.nonce and not signed.cancels
     last = live.attempts[-1]
-    return signed.nonce == last.nonce and signed.cancels >= last.cancels
+    return (signed.nonce, signed.leg) == (last.nonce, last.leg) and signed.cancels >= last.cancels
 
 
-def _end(books: Books, outcome: Outcome, at_ns: int) -> Books | Refusal:
+def _allow(books: Books, body: Allowed, at_ns: int) -> Books | Refusal:
+    """Its attempts are put by, and what is next has a nonce of its own."""
+    live = books.live.get(body.order)
+    if live is None:
+        return Refusal.ORDER_NOT_FOUND
+    status = status_after(live, body)
+    if status is None:
+        return Refusal.TRANSITION_NOT_ALLOWED
+    ledger = money.spend(books.ledger, body.order, live.order.fee_asset, body.fee, "fees")
+    if isinstance(ledger, Refusal):
+        return ledger
+    done = (*live.legs_done, LegDone(live.attempts, body))
+    after = replace(live, status=status, attempts=(), legs_done=done, since_ns=at_ns)
+    books = replace(
+        books,
+        ledger=ledger,
+        live=put(books.live, body.order, after),
+        last_order_ns=max(books.last_order_ns, at_ns),
+        counts=counted(books, "allowed"),
+    )
+    return paid_fee(books, live.order, body.fee, at_ns)
+
+
+def _end(books: Books, outcome: End, at_ns: int) -> Books | Refusal:
     live = books.live.get(outcome.order)
     if live is None:
         return Refusal.ORDER_NOT_FOUND
-    status = orders.after(live.status, _kind(outcome))
-    known = isinstance(outcome, RolledBack) or outcome.tx_id in {each.tx_id for each in live.attempts}
-    if status is None or not known:
+    status = status_after(live, outcome)
+    if status is None:
         return Refusal.TRANSITION_NOT_ALLOWED
     if isinstance(outcome, Landed) and outcome.amount_in != live.order.amount_in:
         return Refusal.TRANSITION_NOT_ALLOWED
     fee = outcome.fee if isinstance(outcome, (Landed, Reverted)) else 0
-    ledger = money.spend(books.ledger, live.order.id, fee, "fees")
+    ledger = money.spend(books.ledger, live.order.id, live.order.fee_asset, fee, "fees")
     if isinstance(ledger, Refusal):
         return ledger
     after = replace(
@@ -247,7 +298,11 @@ def _end(books: Books, outcome: Outcome, at_ns: int) -> Books | Refusal:
         booked = Booked(replace(live, status=status), outcome, before, None, at_ns)
         after = replace(after, booked=put(books.booked, live.order.id, booked))
     else:
-        after = _freed(after, EndedOrder(live.order, status, outcome, not isinstance(outcome, Landed)), at_ns)
+        booked_now, fees = not isinstance(outcome, Landed), live.spent + fee
+        after = _freed(after, EndedOrder(live.order, status, outcome, booked_now, fees), at_ns)
+        final = live.attempts[-1].nonce if live.attempts else None
+        loose = (*books.loose, *live.legs_done) if final is None else still_loose(books, final)
+        after = replace(after, loose=loose)
     return paid_fee(after, live.order, fee, at_ns)
 
 

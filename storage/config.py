@@ -1,6 +1,5 @@
 """config.toml as frozen structs.  Unknown keys and impossible values are refused, with the fix."""
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,20 +9,18 @@ from msgspec import Meta, Struct
 from actors.messages import BPS
 from storage import strict_toml
 from storage.amounts import to_units
+from storage.config_evm import Evm, bad_evm
+from storage.config_kinds import ADDRESS, POOL, SYMBOL, Bps, Complaint, NotNegative, Positive, Seconds
+from storage.config_strategies import Ai, Mix, Momentum, Scalping, bad_mix, bad_strategies
+from storage.consent import Consent, unconsented
 from storage.strict_toml import refusal
-
-MOST = 10**9  # Seconds, minutes or trades: more is a slip of the keyboard.
-Positive = Annotated[int, Meta(gt=0, le=MOST)]
-NotNegative = Annotated[int, Meta(ge=0, le=MOST)]
-Bars = Annotated[int, Meta(gt=0, le=10_000)]  # Each is a few bytes of a strategist's memory.
-Bps = Annotated[int, Meta(ge=0, le=BPS)]
 
 
 class Run(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """This run's choices: from [run], overridden by the command line."""
 
-    mode: Literal["paper"] = "paper"
-    feed: Literal["auto", "live", "simulated", "recording"] = "auto"
+    mode: Literal["paper", "live"] = "paper"
+    feed: Literal["auto", "live", "chain", "simulated", "recording"] = "auto"
     recordings: tuple[str, ...] = ()
     speed: str = "7200"  # Market seconds per second, or "max".
     until_end: bool = False
@@ -75,17 +72,6 @@ class Exits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     max_hold_minutes: NotNegative = 0
 
 
-class Momentum(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Donchian breakout with an ATR trailing stop."""
-
-    timeframe_minutes: Positive = 60
-    entry_bars: Bars = 48
-    exit_bars: Bars = 24
-    atr_bars: Bars = 24
-    trail_atr: Annotated[float, Meta(gt=0)] = 5.0
-    target_volatility: Annotated[float, Meta(ge=0)] = 0.6  # A year's; 0: always full size.
-
-
 class Simulated(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The built-in market: seeded, several tokens, changing regimes."""
 
@@ -102,8 +88,14 @@ class Recording(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Live(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Public prices (GeckoTerminal, no key)."""
+    """Public prices (GeckoTerminal, no key), and what run.mode = "live" must have said to it."""
 
+    i_understand: bool = False
+    capital_cap: str = ""  # Whole quote tokens in all positions and open buys.
+    position_cap: str = ""  # Whole quote tokens of one buy.
+    keystore: str = "keystore.json"
+    wallet: str = ""  # "": the address that the keystore names.
+    password_file: str = ""
     url: str = "https://api.geckoterminal.com/api/v2"
     pools: tuple[str, ...] = (
         "polygon_pos/0x45dda9cb7c25131df268515131f647d726f50608",
@@ -112,7 +104,7 @@ class Live(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     poll_seconds: Positive = 10
     requests_per_minute: Positive = 25
     stale_seconds: Positive = 180
-    connect_seconds: Annotated[float, Meta(gt=0)] = 3.0
+    connect_seconds: Seconds = 3.0
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -121,17 +113,16 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     limits: Limits = Limits()
     exits: Exits = Exits()
     momentum: Momentum = Momentum()
+    scalping: Scalping = Scalping()
+    ai: Ai = Ai()
+    mix: Mix = Mix()
     simulated: Simulated = Simulated()
     recording: Recording = Recording()
     live: Live = Live()
+    evm: Evm = Evm()
 
 
 # -- reading -----------------------------------------------------------------------------------------
-# Key, value and what to do: whatever no single value shows.
-Complaint = tuple[str, object, str]
-
-SYMBOL = re.compile(r"[A-Za-z0-9._-]{1,32}", re.ASCII)
-POOL = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9]+", re.ASCII)
 COMMAND_LINE = "command line"
 
 
@@ -157,18 +148,36 @@ def load(path: Path, overrides: Mapping[str, object] | None = None) -> Settings:
 
 def complaints(settings: Settings) -> Iterator[Complaint]:
     """What makes no sense although each value may stand by itself; the first is the one to mend first."""
-    amounts = tuple(_bad_amounts(settings))
+    amounts = tuple(bad_amounts(settings, settings.paper.quote_decimals))
     if amounts:
         yield from amounts
         return
     yield from _bad_names(settings)
     yield from _bad_run(settings.run, settings.simulated)
+    yield from unconsented(consent_of(settings))
     yield from _bad_limits(settings.limits, settings.paper)
     yield from _bad_exits(settings.exits)
-    yield from _bad_strategy(settings.momentum)
+    yield from bad_evm(settings.evm)
+    yield from _bad_chain_feed(settings)
+    yield from bad_strategies(settings.momentum, settings.ai)
+    yield from bad_mix(
+        settings.mix, settings.ai.model, settings.limits.strategy_budget_bps, _least_bps(settings)
+    )
 
 
-def _bad_amounts(settings: Settings) -> Iterator[Complaint]:
+def consent_of(settings: Settings) -> Consent:
+    live = settings.live
+    return Consent(
+        settings.run.mode,
+        live.i_understand,
+        live.capital_cap,
+        live.position_cap,
+        settings.paper.quote_decimals,
+    )
+
+
+def bad_amounts(settings: Settings, quote_decimals: int) -> Iterator[Complaint]:
+    """Amounts that the quote asset can not have: a chain says only later how many decimals that is."""
     paper, limits = settings.paper, settings.limits
     amounts = {
         "paper.capital": (paper.capital, True),
@@ -178,7 +187,7 @@ def _bad_amounts(settings: Settings) -> Iterator[Complaint]:
     }
     for key, (text, above_zero) in amounts.items():
         try:
-            units = to_units(text, paper.quote_decimals)
+            units = to_units(text, quote_decimals)
         except ValueError as error:
             yield key, text, str(error)
         else:
@@ -253,6 +262,13 @@ def _bad_limits(limits: Limits, paper: Paper) -> Iterator[Complaint]:
         yield "paper.drop_bps", paper.drop_bps, "with revert_bps and timeout_bps it is more than all (10000)"
 
 
+def _least_bps(settings: Settings) -> int:
+    """limits.min_order as a share of the capital, rounded up."""
+    decimals = settings.paper.quote_decimals
+    capital, least = to_units(settings.paper.capital, decimals), to_units(settings.limits.min_order, decimals)
+    return -(-least * BPS // capital)
+
+
 def _bad_exits(exits: Exits) -> Iterator[Complaint]:
     if exits.take_profit_bps and not exits.take_profit_portion_bps:
         yield "exits.take_profit_portion_bps", 0, "this sells nothing; raise it, or set take_profit_bps = 0"
@@ -264,7 +280,14 @@ def _bad_exits(exits: Exits) -> Iterator[Complaint]:
         )
 
 
-def _bad_strategy(momentum: Momentum) -> Iterator[Complaint]:
-    if momentum.exit_bars > momentum.entry_bars:
-        fix = f"at most entry_bars ({momentum.entry_bars}), or it would leave before it enters"
-        yield "momentum.exit_bars", momentum.exit_bars, fix
+def _bad_chain_feed(settings: Settings) -> Iterator[Complaint]:
+    """Checksums are a complaint of chains/evm/networks.py; what a pool is, of chains/evm/feed_pools.py."""
+    evm, wanted = settings.evm, settings.run.feed == "chain"
+    for key in ("rpc_urls", "pools"):
+        if wanted and not getattr(evm, key):
+            yield f"evm.{key}", getattr(evm, key), 'name at least one, for feed = "chain" reads it'
+    for at, pool in enumerate(evm.pools):
+        if not ADDRESS.fullmatch(pool):
+            yield "evm.pools", pool, "write 0x and 40 hexadecimal digits"
+        if pool.lower() in {other.lower() for other in evm.pools[:at]}:
+            yield "evm.pools", pool, "it is named twice; remove one of them"

@@ -12,8 +12,8 @@ from msgspec import Struct
 class Entry(StrEnum):
     """What the log says of the order."""
 
-    PENDING = "pending"  # T1 alone: no bytes exist.
-    IN_PROGRESS = "in progress"  # T2: bytes exist, and have perhaps been sent.
+    PENDING = "pending"  # T1, or T2a: no bytes exist that have not ended; the next leg is to be signed.
+    IN_PROGRESS = "in progress"  # T2: bytes of a leg exist, and have perhaps been sent.
     CANCELLING = "cancelling"  # T2': the newest of its bytes are a cancel, under the same nonce.
     BOOKED = "booked"  # T3: booked as landed, not yet final.
     FINAL = "final"  # It has ended, and nothing can change that.

@@ -5,13 +5,17 @@ Integers that a double can not hold are written as strings, for most readers of 
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from actors.messages import (
+    Allowed,
+    Finalized,
     Id,
     Landed,
     Order,
@@ -20,7 +24,9 @@ from actors.messages import (
     PositionOpened,
     PositionReduced,
     Record,
+    Reversed,
     Side,
+    Units,
 )
 from storage import log
 from storage.amounts import shown
@@ -94,22 +100,36 @@ def csv_lines(path: Path, first: int, last: int | None, decimals: Decimals) -> I
 def fills(
     records: Iterator[tuple[int, Record]], first: int, last: int | None, decimals: Decimals
 ) -> Iterator[tuple[object, ...]]:
-    """A row when a fill's position is known: the next record.  The fill counts by its own LSN."""
+    """A row for each fill that stands, once it is final; at the end of the log those that are not yet.
+
+    The fill counts by its own LSN; its fee is that of all its order's transactions.
+    """
     orders: dict[Id, Order] = {}
     landed: dict[Id, tuple[int, Record, Landed]] = {}
+    spent: Counter[Id] = Counter()
+    booked: dict[Id, tuple[object, ...]] = {}
     for lsn, record in records:
         match record.body:
             case OrderOpened(order):
                 orders[order.id] = order
+            case Allowed() as body:
+                spent[body.order] += body.fee
             case Landed() as body:
-                landed[body.order] = (lsn, record, body)
+                whole = replace(body, fee=Units(body.fee + spent[body.order]))
+                landed[body.order] = (lsn, record, whole)
             case PositionOpened() | PositionReduced() | PositionClosed() as change:
                 at, fill, body = landed.pop(change.order)
-                order = orders.pop(change.order)
                 if at >= first and (last is None or at <= last):
-                    yield _row(at, fill, body, order, change, decimals)
+                    booked[change.order] = _row(at, fill, body, orders[change.order], change, decimals)
+                    if body.final:
+                        yield booked.pop(change.order)
+            case Finalized(id) if id in booked:
+                yield booked.pop(id)
+            case Reversed(id):
+                booked.pop(id, None)
             case _:
                 pass
+    yield from booked.values()
 
 
 def _row(

@@ -15,7 +15,7 @@ from actors.messages import (
     Units,
 )
 from storage import ledger as money
-from storage.holdings import Booked, Books, Change, EndedOrder, Position, counted, with_result
+from storage.holdings import Booked, Books, Change, EndedOrder, Position, counted, in_quote, with_result
 from storage.tables import put, without
 
 
@@ -29,12 +29,12 @@ def open_position(books: Books, body: PositionOpened, at_ns: int) -> Books | Ref
         return Refusal.POSITION_EXISTS
     if body.quantity != outcome.amount_out or body.cost != outcome.amount_in:
         return Refusal.TRANSITION_NOT_ALLOWED
-    ledger = money.spend(books.ledger, body.order, body.cost, "cost")
+    ledger = money.spend(books.ledger, body.order, fill.order.quote, body.cost, "cost")
     if isinstance(ledger, Refusal):
         return ledger
     position = Position(
         body.position, body.strategy, body.token, body.quote, body.quantity, body.cost, at_ns,
-        bought=body.quantity, paid=body.cost, fees=outcome.fee,
+        bought=body.quantity, paid=body.cost, fees=in_quote(fill.order, fill.fees),
     )  # fmt: skip
     positions = put(books.positions, body.token, position)
     return _noted(replace(books, ledger=ledger, positions=positions), fill, body)

@@ -24,9 +24,11 @@ from storage.holdings import (
     Day,
     EndedOrder,
     counted,
+    in_quote,
     paid_fee,
     remembered,
     same_day,
+    still_loose,
     with_result,
 )
 from storage.tables import put, without
@@ -48,9 +50,10 @@ def finalize(books: Books, body: Finalized, at_ns: int) -> Books | Refusal:
     books = replace(
         books,
         booked=without(books.booked, order.id),
+        loose=still_loose(books, booked.live.attempts[-1].nonce),
         claims=without(books.claims, order.token),
         freed_at_ns=put(books.freed_at_ns, order.token, at_ns),
-        ended=remembered(books, EndedOrder(order, status, booked.outcome, booked=True)),
+        ended=remembered(books, EndedOrder(order, status, booked.outcome, True, booked.fees)),
         last_order_ns=max(books.last_order_ns, at_ns),
     )
     return closed(books, order.token, _result(booked), at_ns) if isinstance(change, PositionClosed) else books
@@ -64,7 +67,7 @@ def reverse(books: Books, body: Reversed, at_ns: int) -> Books | Refusal:
     status = orders.after(booked.live.status, "Reversed")
     if status is None or booked.change is not None:
         return Refusal.TRANSITION_NOT_ALLOWED
-    ledger = money.unspend(books.ledger, body.order, booked.outcome.fee, "fees")
+    ledger = money.unspend(books.ledger, body.order, booked.order.fee_asset, booked.outcome.fee, "fees")
     if isinstance(ledger, Refusal):
         return ledger
     live = booked.live
@@ -91,7 +94,7 @@ def reverse_position(books: Books, body: PositionReversed, at_ns: int) -> Books 
     ):  # fmt: skip
         return Refusal.TRANSITION_NOT_ALLOWED
     if isinstance(change, PositionOpened):
-        ledger = money.unspend(books.ledger, body.order, body.cost, "cost")
+        ledger = money.unspend(books.ledger, body.order, order.quote, body.cost, "cost")
     else:
         ledger = money.unsell(books.ledger, order.quote, body.cost, body.proceeds)
         books = replace(books, day=_undone(books, booked, order.quote, body.cost - body.proceeds, at_ns))
@@ -99,7 +102,7 @@ def reverse_position(books: Books, body: PositionReversed, at_ns: int) -> Books 
         return ledger
     positions = without(books.positions, order.token) if order.token in books.positions else books.positions
     if booked.before:
-        before = replace(booked.before, fees=booked.before.fees + booked.outcome.fee)
+        before = replace(booked.before, fees=booked.before.fees + in_quote(order, booked.outcome.fee))
         positions = put(positions, order.token, before)
     undone = put(books.booked, order.id, replace(booked, change=None))
     return replace(books, ledger=ledger, positions=positions, booked=undone)
@@ -121,4 +124,10 @@ def _result(booked: Booked) -> int:
     before, change = booked.before, booked.change
     assert before is not None
     assert isinstance(change, PositionClosed)
-    return before.realised + change.proceeds - change.cost - before.fees - booked.outcome.fee
+    return (
+        before.realised
+        + change.proceeds
+        - change.cost
+        - before.fees
+        - in_quote(booked.order, booked.outcome.fee)
+    )

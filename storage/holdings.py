@@ -11,46 +11,96 @@ from msgspec.structs import replace
 
 from actors.messages import (
     SIGNS_NOTHING,
+    Allowed,
     Asset,
     Dead,
     Id,
     Landed,
+    Leg,
     Order,
     PositionClosed,
     PositionOpened,
     PositionReduced,
+    Rebalanced,
     Refusal,
     Reverted,
     Role,
     RolledBack,
+    Side,
     Signed,
     StateSaved,
     Status,
     Units,
 )
+from storage import orders
 from storage.ledger import Ledger
 from storage.tables import put, without
 
 REMEMBERED = 1_000  # Ended orders that a repeated request still gets its answer for.
 DAY_NS = 86_400 * 10**9
 
-Outcome = Landed | Reverted | Dead | RolledBack
+End = Landed | Reverted | Dead | RolledBack
+Outcome = End | Allowed
 Change = PositionOpened | PositionReduced | PositionClosed
+
+
+class LegDone(Struct, frozen=True):
+    """What an order needed before its swap, and has; its bytes, for a reorg may lose it."""
+
+    attempts: tuple[Signed, ...]
+    allowed: Allowed
+
+    @property
+    def signed(self) -> Signed:
+        """Of its attempts the one that landed."""
+        return next(each for each in self.attempts if each.tx_id == self.allowed.tx_id)
 
 
 class LiveOrder(Struct, frozen=True):
     order: Order
     status: Status = Status.PENDING
-    attempts: tuple[Signed, ...] = ()
+    attempts: tuple[Signed, ...] = ()  # Of the current leg: all under one nonce.
     since_ns: int = 0  # When its last record was written.
     reversals: int = 0  # So often has a reorg undone what was booked.
+    legs_done: tuple[LegDone, ...] = ()
+
+    @property
+    def leg(self) -> Leg | None:
+        """That has bytes and has not ended."""
+        return self.attempts[-1].leg if self.attempts else None
+
+    @property
+    def allows(self) -> bool:
+        """Its last leg was an approval: somebody may still take what it allowed."""
+        return bool(self.legs_done) and self.legs_done[-1].allowed.leg is Leg.APPROVE
+
+    @property
+    def takes_back(self) -> bool:
+        """It has bytes that undo its approval: it is over then."""
+        return self.allows and self.leg is Leg.REVOKE
+
+    @property
+    def next_attempt(self) -> int:
+        """Counted over all legs."""
+        return len(self.attempts) + sum(len(done.attempts) for done in self.legs_done) + 1
+
+    @property
+    def spent(self) -> int:
+        """The fees of the legs that are done."""
+        return sum(done.allowed.fee for done in self.legs_done)
+
+    @property
+    def fee_left(self) -> int:
+        """What the rest of it may cost."""
+        return self.order.max_fee - self.spent
 
 
 class EndedOrder(Struct, frozen=True):
     order: Order
     status: Status
-    outcome: Outcome
+    outcome: End
     booked: bool  # A landed order's position change is in the books.
+    fees: int = 0  # Of all its transactions.
 
 
 class Position(Struct, frozen=True):
@@ -65,7 +115,7 @@ class Position(Struct, frozen=True):
     paid: Units
     realised: int = 0  # By partial sells.
     took_profit: bool = False  # A take profit has landed.
-    fees: int = 0
+    fees: int = 0  # Those that were paid in its quote: what others are worth in it, nobody here knows.
 
 
 class Booked(Struct, frozen=True):
@@ -84,6 +134,10 @@ class Booked(Struct, frozen=True):
     @property
     def booked(self) -> bool:
         return self.change is not None
+
+    @property
+    def fees(self) -> int:
+        return self.live.spent + self.outcome.fee
 
 
 class Day(Struct, frozen=True):
@@ -106,10 +160,13 @@ class Books(Struct, frozen=True):
     day: Day = Day()
     left_at_ns: dict[Asset, int] = {}  # When a token was last sold out.
     saved: dict[Role, StateSaved] = {}
-    last_order_ns: int = 0  # The tick of the last record of a trade.
+    last_order_ns: int = 0  # The tick of the last record of a trade, or of a rebalancing.
     nonce: int = 0  # The next one.
+    wallet: str = ""  # Its address; a paper wallet has none.
     counts: dict[str, int] = {}
     halts: dict[str, str] = {}  # Scope -> reason.
+    mix: Rebalanced | None = None  # The budgets of strategies, once they are not those of the settings.
+    loose: tuple[LegDone, ...] = ()  # Of orders that were rolled back: a reorg may still undo these.
 
     @property
     def signs(self) -> bool:
@@ -132,6 +189,31 @@ def holdings(books: Books) -> dict[Asset, int]:
 
 def with_ledger(books: Books, ledger: Ledger | Refusal) -> Books | Refusal:
     return ledger if isinstance(ledger, Refusal) else replace(books, ledger=ledger)
+
+
+def status_after(live: LiveOrder, outcome: Outcome) -> Status | None:
+    """None if it can not come: of an approval no swap, of bytes that may land no end without evidence."""
+    status = orders.after(live.status, type(outcome).__name__)
+    if isinstance(outcome, RolledBack):
+        return None if live.attempts else status
+    signed = next((each for each in live.attempts if each.tx_id == outcome.tx_id), None)
+    if signed is None:
+        return None
+    if isinstance(outcome, Allowed):
+        fits = signed.leg is outcome.leg is not Leg.SWAP and not signed.cancels
+        return status if fits else None
+    return None if isinstance(outcome, Landed) and signed.leg is not Leg.SWAP else status
+
+
+def still_loose(books: Books, final: int) -> tuple[LegDone, ...]:
+    """Once a nonce is used for good, so are all below it."""
+    return tuple(done for done in books.loose if done.signed.nonce > final)
+
+
+def at_most(order: Order) -> dict[Asset, int]:
+    """What an order may cost, by asset; that of its fee comes last."""
+    costs = {order.quote: order.amount_in} if order.side is Side.BUY else {}
+    return {**costs, order.fee_asset: costs.get(order.fee_asset, 0) + order.max_fee}
 
 
 def counted(books: Books, name: str, by: int = 1) -> dict[str, int]:
@@ -160,6 +242,11 @@ def same_day(one_ns: int, other_ns: int) -> bool:
     return one_ns // DAY_NS == other_ns // DAY_NS
 
 
+def in_quote(order: Order, fee: int) -> int:
+    """What a fee takes from the result of a position."""
+    return fee if order.fee_asset == order.quote else 0
+
+
 def paid_fee(books: Books, order: Order, fee: int, at_ns: int, of_ns: int | None = None) -> Books:
     """`of_ns`: when it was paid, if it is given back now; that counts on the same day alone."""
     counts = of_ns is None or same_day(of_ns, at_ns)
@@ -167,5 +254,5 @@ def paid_fee(books: Books, order: Order, fee: int, at_ns: int, of_ns: int | None
     position = books.positions.get(order.token)
     if position is None:
         return books
-    charged = replace(position, fees=position.fees + fee)
+    charged = replace(position, fees=position.fees + in_quote(order, fee))
     return replace(books, positions=put(books.positions, order.token, charged))

@@ -1,8 +1,12 @@
 """Where what is kept of a run lies in its data folder."""
 
+from functools import lru_cache
 from pathlib import Path
 
+folder_of = lru_cache(maxsize=16)(Path)
 
+
+@lru_cache(maxsize=16)
 def log_path(data_dir: Path) -> Path:
     """The write-ahead log: the one file that must never be lost."""
     return data_dir / "wal.db"
@@ -18,10 +22,12 @@ def projection_path(data_dir: Path) -> Path:
     return data_dir / "projection.db"
 
 
+@lru_cache(maxsize=16)
 def venue_path(data_dir: Path) -> Path:
     """What the paper venue knows.  It plays the outside world: nothing of ours may be derived from it."""
     return data_dir / "venue.db"
 
 
+@lru_cache(maxsize=16)
 def logs_path(data_dir: Path) -> Path:
     return data_dir / "logs"

@@ -26,17 +26,16 @@ class Account(Struct, frozen=True):
 _NOTHING = Account()
 
 
-class Reservation(Struct, frozen=True):
-    asset: Asset
-    amount: Units
-
-
 class Ledger(Struct, frozen=True):
     accounts: dict[Asset, Account] = {}
-    reservations: dict[Id, Reservation] = {}  # By order.
+    reservations: dict[Id, dict[Asset, Units]] = {}  # By order, which may need money of two kinds.
 
     def account(self, asset: Asset) -> Account:
         return self.accounts.get(asset, _NOTHING)
+
+    def held(self, order: Id, asset: Asset) -> Units | None:
+        """What an order may still take of an asset; None if none of it was set aside."""
+        return self.reservations.get(order, {}).get(asset)
 
 
 def broken(account: Account) -> str | None:
@@ -86,39 +85,34 @@ def withdraw(ledger: Ledger, asset: Asset, amount: int) -> Ledger | Refusal:
 def reserve(ledger: Ledger, order: Id, asset: Asset, amount: int) -> Ledger | Refusal:
     if amount < 0:
         return Refusal.AMOUNT_NOT_POSITIVE
-    if order in ledger.reservations:
+    if ledger.held(order, asset) is not None:
         return Refusal.ID_TAKEN
     after = moved(ledger, asset, free=-amount, reserved=amount)
-    if isinstance(after, Refusal):
-        return after
-    reservation = Reservation(asset, Units(amount))
-    return Ledger(after.accounts, put(after.reservations, order, reservation))
+    return after if isinstance(after, Refusal) else _holding(after, order, asset, amount)
 
 
-def spend(ledger: Ledger, order: Id, amount: int, field: str) -> Ledger | Refusal:
-    """Take from an order's reservation, for "fees" or for the "cost" of a position."""
-    held = ledger.reservations.get(order)
+def spend(ledger: Ledger, order: Id, asset: Asset, amount: int, field: str) -> Ledger | Refusal:
+    """Take from what an order has reserved of an asset, for "fees" or for the "cost" of a position."""
+    held = ledger.held(order, asset)
     if held is None:
         return Refusal.RESERVATION_NOT_FOUND
     if amount < 0:
         return Refusal.AMOUNT_NOT_POSITIVE
-    if amount > held.amount:
+    if amount > held:
         return Refusal.NOT_ENOUGH_FUNDS
-    after = moved(ledger, held.asset, reserved=-amount, **{field: amount})
-    if isinstance(after, Refusal):
-        return after
-    left = Reservation(held.asset, Units(held.amount - amount))
-    return Ledger(after.accounts, put(after.reservations, order, left))
+    after = moved(ledger, asset, reserved=-amount, **{field: amount})
+    return after if isinstance(after, Refusal) else _holding(after, order, asset, held - amount)
 
 
 def give_back(ledger: Ledger, order: Id, asset: Asset, amount: int) -> Ledger | Refusal:
-    """End an order's reservation: all that is left of it is free again, and nobody else's is touched."""
-    held = ledger.reservations.get(order)
-    if held is None or held.asset != asset or held.amount != amount:
+    """End a reservation: all that is left of it is free again, and nobody else's is touched."""
+    if ledger.held(order, asset) != amount:
         return Refusal.RESERVATION_NOT_FOUND
     after = moved(ledger, asset, reserved=-amount, free=amount)
     if isinstance(after, Refusal):
         return after
+    if others := without(after.reservations[order], asset):
+        return Ledger(after.accounts, put(after.reservations, order, others))
     return Ledger(after.accounts, without(after.reservations, order))
 
 
@@ -146,16 +140,18 @@ def unsell(ledger: Ledger, asset: Asset, cost: int, proceeds: int) -> Ledger | R
     return moved(ledger, asset, cost=cost, realised=cost - proceeds, unsettled=-proceeds)
 
 
-def unspend(ledger: Ledger, order: Id, amount: int, field: str) -> Ledger | Refusal:
+def unspend(ledger: Ledger, order: Id, asset: Asset, amount: int, field: str) -> Ledger | Refusal:
     """What `spend` took goes back to the order's reservation."""
-    held = ledger.reservations.get(order)
+    held = ledger.held(order, asset)
     if held is None:
         return Refusal.RESERVATION_NOT_FOUND
-    if not 0 <= amount <= getattr(ledger.account(held.asset), field):
+    if not 0 <= amount <= getattr(ledger.account(asset), field):
         return Refusal.NOT_ENOUGH_FUNDS
-    after = moved(ledger, held.asset, reserved=amount, **{field: -amount})
-    if isinstance(after, Refusal):
-        return after
-    return Ledger(
-        after.accounts, put(after.reservations, order, Reservation(held.asset, Units(held.amount + amount)))
-    )
+    after = moved(ledger, asset, reserved=amount, **{field: -amount})
+    return after if isinstance(after, Refusal) else _holding(after, order, asset, held + amount)
+
+
+def _holding(ledger: Ledger, order: Id, asset: Asset, amount: int) -> Ledger:
+    """With so much of an asset in an order's reservation."""
+    held = {**ledger.reservations.get(order, {}), asset: Units(amount)}
+    return Ledger(ledger.accounts, put(ledger.reservations, order, held))

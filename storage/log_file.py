@@ -10,20 +10,34 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from hashlib import blake2b
-from itertools import islice
+from itertools import islice, repeat
 from multiprocessing import get_context
 from pathlib import Path
 
 from actors.messages import Record
-from storage.chain import COLUMNS, FORMAT, Head, LogCorrupt, LogError, Row, hash_of, head_after, record_of
+from storage.chain import (
+    COLUMNS,
+    FORMAT,
+    RAW_COLUMNS,
+    Head,
+    LogCorrupt,
+    LogError,
+    Row,
+    hash_of,
+    head_after,
+    raw_head_after,
+    record_of,
+)
 
 LAST = 2**63 - 1
 BATCH = 500
-LONG = 50_000  # Records: what is worth a second process.
+LONG = 50_000  # Records: what is worth more processes.
+PART = 25_000  # Records: what one of them takes at a time, for some are slower than others.
 UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # What SQLite says against a file.
 NOT_OURS = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
 }  # fmt: skip
+_RAW = f"SELECT {RAW_COLUMNS} FROM records WHERE lsn > ? AND lsn <= ? AND version = ? ORDER BY lsn"  # noqa: S608
 
 
 class LogFailed(LogError):
@@ -74,28 +88,42 @@ def _batches(path: Path, database: sqlite3.Connection, after: int, last: int = L
 
 
 def verify(path: Path) -> Head:
-    """Every page, index and record of this file; its end.  A long one is read in two processes."""
+    """Every page, index and record of this file; its end.  A long one is read by every core."""
     with reader(path) as database:
         assert_format(database, path)
         anchor, end = anchor_of(database), end_of(database)
-        seam = _head_at(database, anchor.lsn + (end.lsn - anchor.lsn) * 3 // 5)  # The pages are a fifth.
-    if seam is None or end.lsn - anchor.lsn < LONG:
+        seams = [_head_at(database, lsn) for lsn in range(anchor.lsn + PART, end.lsn, PART)]
+    heads = [anchor, *(seam for seam in seams if seam), end]
+    if end.lsn - anchor.lsn < LONG or None in seams:
         head = _chain(path, anchor, LAST)
         verify_file(path)
     else:
-        head = _in_two(path, anchor, seam)
+        head = _in_parts(path, heads)
     with reader(path) as database:
         assert_nothing_lost(path, head, database)
     return head
 
 
-def _in_two(path: Path, anchor: Head, seam: Head) -> Head:
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as beside:
-        before = beside.submit(_chain, path, anchor, seam.lsn)
-        head = _chain(path, seam, LAST)
-        verify_file(path)
-        assert before.result() == seam, "a row was read twice, and was not the same"
-    return head
+def _in_parts(path: Path, heads: list[Head]) -> Head:
+    """Whoever finds what first: it is the first record that is wrong that is named."""
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as beside:
+        pages = beside.submit(verify_file, path)
+        found = list(beside.map(_part, repeat(path), heads, heads[1:]))
+        assert found == heads[1:], "a row was read twice, and was not the same"
+        if pages.exception():
+            _chain(path, heads[0], heads[-1].lsn)  # Raises if a record is to blame: that says more.
+        pages.result()
+    return heads[-1]
+
+
+def _part(path: Path, head: Head, end: Head) -> Head:
+    """As `_chain`, in less time."""
+    with reader(path) as database:
+        database.text_factory = bytes
+        with suppress(*UNREADABLE):
+            if raw_head_after(head, database.execute(_RAW, (head.lsn, end.lsn, FORMAT))) == end:
+                return end
+    return _chain(path, head, end.lsn)
 
 
 def _chain(path: Path, head: Head, last: int) -> Head:

@@ -15,7 +15,9 @@ TRADE: dict[tuple[Status | None, str], Status] = {
     (NEW, "OrderOpened"): Status.PENDING,
     (Status.PENDING, "Signed"): Status.IN_PROGRESS,
     (Status.IN_PROGRESS, "Signed"): Status.IN_PROGRESS,  # A replacement: only one of the two can land.
+    (Status.IN_PROGRESS, "Allowed"): Status.IN_PROGRESS,  # Its approval has landed; its swap comes next.
     (Status.PENDING, "RolledBack"): Status.ROLLED_BACK,
+    (Status.IN_PROGRESS, "RolledBack"): Status.ROLLED_BACK,  # Between two legs alone, when nothing can land.
     (Status.IN_PROGRESS, "Landed"): Status.COMPLETED,
     (Status.IN_PROGRESS, "Reverted"): Status.FAILED,
     (Status.IN_PROGRESS, "Dead"): Status.FAILED,
@@ -26,6 +28,7 @@ TRADE: dict[tuple[Status | None, str], Status] = {
 # The body of a record inside our own books -> the operation that it is, born completed.
 LOCAL: dict[str, Operation] = {
     "Deposited": Operation.BALANCE_ADD,
+    "Adopted": Operation.BALANCE_ADD,
     "Withdrawn": Operation.BALANCE_DEDUCT,
     "Reserved": Operation.BALANCE_DEDUCT,
     "Returned": Operation.BALANCE_ADD,
@@ -35,6 +38,7 @@ LOCAL: dict[str, Operation] = {
     "PositionReversed": Operation.POSITION_UPDATE,
     "Halted": Operation.POSITION_UPDATE,
     "Lifted": Operation.POSITION_UPDATE,
+    "Rebalanced": Operation.POSITION_UPDATE,
     "StateSaved": Operation.POSITION_UPDATE,
 }
 
@@ -46,8 +50,10 @@ def after(status: Status | None, kind: str) -> Status | None:
 
 def diagram() -> str:
     """The life-cycle as a mermaid state diagram; the README carries it, and a test compares the two."""
-    lines = ["stateDiagram-v2"]
+    arrows: dict[tuple[Status | None, Status], list[str]] = {}
     for (before, kind), then in TRADE.items():
-        lines.append(f"    {before or '[*]'} --> {then}: {kind}")
+        arrows.setdefault((before, then), []).append(kind)
+    lines = ["stateDiagram-v2"]
+    lines += [f"    {was or '[*]'} --> {then}: {', '.join(kinds)}" for (was, then), kinds in arrows.items()]
     lines += [f"    {status} --> [*]" for status in Status if status in TERMINAL]
     return "\n".join(lines)

@@ -8,6 +8,7 @@ import msgspec
 from sqlite_utils import Database
 
 from actors.messages import (
+    Allowed,
     Landed,
     OrderOpened,
     PositionClosed,
@@ -28,7 +29,8 @@ _TEXT = dict.fromkeys(("id", "side", "strategy", "token", "amount_in", "status",
 _TABLES: dict[str, tuple[dict[str, Any], str]] = {
     "events": ({"lsn": int, "operation_id": str, "operation": str, "status": str, "kind": str, "at_ns": int,
                 "body": str}, "lsn"),
-    "orders": ({**_TEXT, "at_ns": int, "amount_out": str, "fee": str, "ended_lsn": int}, "id"),
+    "orders": ({**_TEXT, "at_ns": int, "amount_out": str, "fee": str, "approval_fee": str, "fee_asset": str,
+                "ended_lsn": int}, "id"),
     "positions": ({"id": str, "token": str, "strategy": str, "quantity": str, "cost": str, "realised": str,
                    "opened_at_ns": int, "closed_at_ns": int}, "id"),
     "progress": ({"name": str, "lsn": int}, "name"),
@@ -42,9 +44,7 @@ class Projection:
         self._database = Database(path)
         self._database.conn.execute("PRAGMA journal_mode = WAL")
         self._database.conn.execute("PRAGMA synchronous = NORMAL")  # What is lost is applied again.
-        for name, (columns, key) in _TABLES.items():
-            if name not in self._database.table_names():
-                self._database.create_table(name, columns, pk=key)
+        self._laid_out()
 
     @property
     def lsn(self) -> int:
@@ -67,6 +67,15 @@ class Projection:
     def close(self) -> None:
         self._database.conn.close()
 
+    def _laid_out(self) -> None:
+        """Tables of another layout are dropped: what was in them comes again from the log."""
+        known = {name: set(self._database.table(name).columns_dict) for name in self._database.table_names()}
+        if known != {name: set(columns) for name, (columns, _) in _TABLES.items()}:
+            for name in known:
+                self._database.table(name).drop()
+            for name, (columns, key) in _TABLES.items():
+                self._database.create_table(name, columns, pk=key)
+
     def _apply(self, lsn: int, record: Record) -> None:
         body = record.body
         event = {
@@ -81,7 +90,7 @@ class Projection:
                     "id": order.id, "side": order.side.value, "strategy": order.strategy,
                     "token": order.token,
                     "amount_in": str(order.amount_in), "status": record.status.value, "reason": order.reason,
-                    "at_ns": order.at_ns,
+                    "at_ns": order.at_ns, "fee_asset": order.fee_asset,
                 }  # fmt: skip
                 self._insert("orders", row)
             case Signed():
@@ -92,6 +101,8 @@ class Projection:
                     fee=str(body.fee),
                     ended_lsn=lsn,
                 )  # fmt: skip
+            case Allowed():
+                self._allow(body)
             case Reverted():
                 self._order(body.order, status=record.status.value, fee=str(body.fee), ended_lsn=lsn)
             case PositionOpened() | PositionReduced() | PositionClosed():
@@ -106,6 +117,12 @@ class Projection:
                 self._order(body.order, status=record.status.value, ended_lsn=lsn)
             case _:
                 pass  # In the events; money is in the log's fold, not here.
+
+    def _allow(self, body: Allowed) -> None:
+        """What its approvals and revocations have cost, beside the fee of what ended it."""
+        query = "SELECT coalesce(approval_fee, '0') FROM orders WHERE id = ?"
+        (spent,) = self._database.conn.execute(query, (body.order,)).fetchone()
+        self._order(body.order, approval_fee=str(int(spent) + body.fee))
 
     def _reverse(self, body: PositionReversed) -> None:
         """A buy that never was leaves no row; a sell gives its tokens back."""

@@ -5,8 +5,8 @@ What is done is a row of storage/resolution.py; this is what a start reports.
 
 from msgspec import Struct
 
-from actors.messages import Id, Landed
-from storage.books import Books, LiveOrder
+from actors.messages import Asset, Id, Landed, Leg, Order, Side, Signed
+from storage.books import Books, LegDone, LiveOrder
 from storage.evidence import Entry
 from storage.resolution import entry_of
 
@@ -33,8 +33,14 @@ class Case(Struct, frozen=True):
     live: LiveOrder
     entry: Entry
     booked: Landed | None = None  # What its entry says has happened.
-    settled: int = 0  # Every nonce below this one has ended for good.
+    settled: int = 0  # The nonce before this one has ended for good: on chain all below it are used.
     newest_block: int = 0  # In which something of this wallet was seen.
+    touched_ns: int = 0  # The tick at which a trade was last written about.
+
+    @property
+    def leg(self) -> Leg | None:
+        """That has bytes and has not ended; None if the next is still to be signed."""
+        return self.live.leg
 
 
 def recover(books: Books, market_ns: int) -> Recovery:
@@ -53,9 +59,50 @@ def under_way(books: Books) -> tuple[Case, ...]:
     return tuple(sorted(signed + booked, key=lambda case: case.live.attempts[-1].nonce))
 
 
-def case_of(books: Books, live: LiveOrder, booked: Landed | None = None) -> Case:
+def landed_legs(books: Books) -> tuple[Signed, ...]:
+    """Approvals that landed, and that a reorg may have lost: to be sent again where their nonce is free.
+
+    By nonce; what comes after them can not land without them.
+    """
+    return tuple(sorted((done.signed for done in _legs(books)), key=lambda signed: signed.nonce))
+
+
+def _legs(books: Books) -> list[LegDone]:
+    """That are done and not known to be final."""
     open_orders = (*books.live.values(), *(each.live for each in books.booked.values()))
-    nonces = (each.attempts[-1].nonce for each in open_orders if each.attempts)
-    blocks = (each.outcome.block for each in books.booked.values())
+    return [*books.loose, *(done for each in open_orders for done in each.legs_done)]
+
+
+def unsettled(books: Books) -> bool:
+    """Whether anything of the wallet is not final yet: what is under way, or what an open order has done."""
+    return bool(under_way(books)) or any(live.legs_done for live in books.live.values())
+
+
+def case_of(books: Books, live: LiveOrder, booked: Landed | None = None) -> Case:
+    """A leg that is done is no more final than a fill that is booked: a reorg can undo both."""
+    open_orders = (*books.live.values(), *(each.live for each in books.booked.values()))
+    legs = _legs(books)
+    nonces = {each.attempts[-1].nonce for each in open_orders if each.attempts}
+    nonces |= {done.signed.nonce for done in legs}
+    settled = books.nonce
+    while settled - 1 in nonces:
+        settled -= 1
+    blocks = [each.outcome.block for each in books.booked.values()]
+    blocks += [done.allowed.block for done in legs]
     entry = Entry.BOOKED if booked else entry_of(live)
-    return Case(live, entry, booked, min(nonces, default=books.nonce), max(blocks, default=0))
+    return Case(live, entry, booked, settled, max(blocks, default=0), books.last_order_ns)
+
+
+def allowances_taken(books: Books, order: Order) -> bool:
+    """Whether another order's swap may still take what it pays in the same asset.
+
+    A router's allowance is one number for a token: approving for one order would undo it for the other.
+    """
+    return any(
+        (live.attempts or live.legs_done) and live.order.id != order.id and _pays(live.order) == _pays(order)
+        for live in books.live.values()
+    )
+
+
+def _pays(order: Order) -> Asset:
+    return order.quote if order.side is Side.BUY else order.token

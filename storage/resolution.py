@@ -72,16 +72,16 @@ NOT_USED: frozenset[StrEnum] = frozenset({Nonce.FREE, Nonce.FOREIGN_AT_K})
 
 
 def _first(letter: str, under_way: Entry | frozenset[StrEnum]) -> tuple[Row, ...]:
-    """The rows that real chains share: no bytes exist, it is all over, or nobody to ask."""
+    """The rows that real chains share: no bytes of the swap, all is over, or nobody to ask."""
     signable = when(entry=Entry.PENDING, wallet=Wallet.GOOD, deadline=Deadline.BEFORE)
     return (
         Row(f"{letter}1", Action.NOTHING, "a repeated request gets the stored answer",
             when(entry=Entry.FINAL)),
-        Row(f"{letter}2", Action.ROLL_BACK, "no bytes exist, and this wallet signs nothing any more",
+        Row(f"{letter}2", Action.ROLL_BACK, "no bytes of its swap exist, and this wallet signs nothing more",
             when(entry=Entry.PENDING, wallet=Wallet.QUARANTINED)),
-        Row(f"{letter}3", Action.ROLL_BACK, "no bytes exist, and it is too late to sign any",
+        Row(f"{letter}3", Action.ROLL_BACK, "no bytes of its swap exist, and it is too late to sign any",
             when(entry=Entry.PENDING, wallet=Wallet.GOOD, deadline=Deadline.PAST)),
-        Row(f"{letter}4", Action.QUOTE, "no bytes exist; the old quote is stale",
+        Row(f"{letter}4", Action.QUOTE, "no bytes of its swap exist; the old quote is stale",
             signable | when(node=Node.OK)),
         Row(f"{letter}5", Action.WAIT, "a quote of such a node is worth nothing",
             signable | when(node=TROUBLED)),
@@ -94,11 +94,11 @@ def _first(letter: str, under_way: Entry | frozenset[StrEnum]) -> tuple[Row, ...
 
 PAPER = Table("Paper", Paper, (Entry.PENDING, Entry.IN_PROGRESS, Entry.FINAL), (
     Row("P1", Action.NOTHING, "a repeated request gets the stored answer", when(entry=Entry.FINAL)),
-    Row("P2", Action.ROLL_BACK, "no bytes exist, and this wallet signs nothing any more",
+    Row("P2", Action.ROLL_BACK, "no bytes of its swap exist, and this wallet signs nothing more",
         when(entry=Entry.PENDING, wallet=Wallet.QUARANTINED)),
-    Row("P3", Action.ROLL_BACK, "no bytes exist, and it is too late to sign any",
+    Row("P3", Action.ROLL_BACK, "no bytes of its swap exist, and it is too late to sign any",
         when(entry=Entry.PENDING, wallet=Wallet.GOOD, deadline=Deadline.PAST)),
-    Row("P4", Action.QUOTE, "no bytes exist; the old quote is stale",
+    Row("P4", Action.QUOTE, "no bytes of its swap exist; the old quote is stale",
         when(entry=Entry.PENDING, wallet=Wallet.GOOD, deadline=Deadline.BEFORE)),
     Row("P5", Action.SETTLE_LANDED, "it is on chain, and this chain has no reorgs",
         when(entry=Entry.IN_PROGRESS, answer=Answer.LANDED)),

@@ -11,7 +11,10 @@ from typing import assert_never
 from msgspec import Struct
 
 from actors.messages import (
+    BPS,
     NEVER,
+    Adopted,
+    Allowed,
     Asset,
     Body,
     Dead,
@@ -20,6 +23,7 @@ from actors.messages import (
     Halted,
     Id,
     Landed,
+    Leg,
     Lifted,
     Operation,
     Order,
@@ -28,6 +32,7 @@ from actors.messages import (
     PositionOpened,
     PositionReduced,
     PositionReversed,
+    Rebalanced,
     Record,
     Reserved,
     Returned,
@@ -97,7 +102,7 @@ def order_of(body: Body) -> Id | None:
     match body:
         case OrderOpened(order):
             return order.id
-        case Deposited() | Withdrawn() | Halted() | Lifted() | StateSaved():
+        case Deposited() | Adopted() | Withdrawn() | Halted() | Lifted() | Rebalanced() | StateSaved():
             return None
         case _:
             return body.order
@@ -120,6 +125,11 @@ def worded(units: int, asset: Asset, decimals: Decimals) -> str:
     if known is None:
         return f"{units} base units of {asset}"
     return f"{shown(units, known)} {asset.partition(':')[2] or asset}"
+
+
+def worded_all(amounts: Mapping[Asset, int], decimals: Decimals) -> str:
+    """Amounts of several assets."""
+    return " and ".join(worded(units, asset, decimals) for asset, units in amounts.items()) or "nothing"
 
 
 def told(records: Iterable[Numbered], decimals: Decimals) -> Iterator[Told]:
@@ -148,7 +158,7 @@ def ending(records: Iterable[Numbered], now_ns: int) -> list[str]:
 def _standing(id: Id, last: Record, began_ns: int, now_ns: int) -> str:
     if last.status in TERMINAL:
         return f"{id} is {last.status.value}, {span(last.at_ns - began_ns)} after it was decided."
-    blocks = "its outcome is not proved" if isinstance(last.body, Signed) else "no bytes of it exist"
+    blocks = "its outcome is not proved" if isinstance(last.body, Signed) else "no bytes of its swap exist"
     return (
         f"{id} is {last.status.value}, {span(now_ns - began_ns)} of market time after it was decided: "
         f"{blocks}, and what was set aside for it stays so."
@@ -157,7 +167,10 @@ def _standing(id: Id, last: Record, began_ns: int, now_ns: int) -> str:
 
 def _sentence(body: Body, orders: Mapping[Id, Order], decimals: Decimals) -> str:
     id = order_of(body)
-    if isinstance(body, Deposited | Withdrawn | Halted | Lifted | StateSaved) or id is None:
+    if (
+        isinstance(body, Deposited | Adopted | Withdrawn | Halted | Lifted | Rebalanced | StateSaved)
+        or id is None
+    ):
         return _without_order(body, decimals)
     order = orders.get(id)
     if order is None:
@@ -169,16 +182,26 @@ def _without_order(body: Body, decimals: Decimals) -> str:
     match body:
         case Deposited(asset, amount):
             return f"{worded(amount, asset, decimals)} came in."
+        case Adopted(wallet, nonce):
+            return f"The wallet is {wallet}; its next nonce was {nonce}."
         case Withdrawn(asset, amount):
             return f"{worded(amount, asset, decimals)} went out."
         case Halted(scope, reason):
             return f"Halted ({scope}): {reason}."
         case Lifted(scope, reason):
             return f"The halt ({scope}) is lifted: {reason}."
+        case Rebalanced(_, budgets):
+            return _budgets(budgets)
         case StateSaved(role, through_ns):
             return f"{role} wrote down what it remembers of the market up to {moment(through_ns)}."
         case _:
             raise AssertionError(f"{type(body).__name__} belongs to an order")
+
+
+def _budgets(budgets: Mapping[str, int]) -> str:
+    shares = [f"{name} {shown(share, 2)} %" for name, share in budgets.items()]
+    cash = shown(BPS - sum(budgets.values()), 2)
+    return f"The money is shared anew: {', '.join(shares)}, and {cash} % stays cash."
 
 
 def _of_order(body: Body, order: Order, decimals: Decimals) -> str:
@@ -190,6 +213,8 @@ def _of_order(body: Body, order: Order, decimals: Decimals) -> str:
             return f"{worded(amount, asset, decimals)} of the free money is set aside for it."
         case Signed():
             return _signed(body, order, decimals)
+        case Allowed():
+            return _allowed(body, order, decimals)
         case Landed():
             return _landed(body, order, decimals)
         case Reverted(_, tx_id, evidence, fee):
@@ -202,7 +227,7 @@ def _of_order(body: Body, order: Order, decimals: Decimals) -> str:
         case Reversed(_, tx_id, evidence):
             return f"A reorg has undone {tx_id} ({evidence}): the order is in progress again."
         case RolledBack(_, reason):
-            return f"Rolled back ({reason}): no bytes ever existed, so nothing can have happened."
+            return f"Rolled back ({reason}): no bytes of its swap ever existed, so nothing was swapped."
         case Returned(_, asset, amount):
             if not amount:
                 return "Nothing is left of what was set aside."
@@ -212,7 +237,7 @@ def _of_order(body: Body, order: Order, decimals: Decimals) -> str:
         case PositionReversed():
             quantity = worded(body.quantity, order.token, decimals)
             return f"Position {body.position} is as it was before: what was booked of {quantity} is undone."
-        case Deposited() | Withdrawn() | Halted() | Lifted() | StateSaved():
+        case Deposited() | Adopted() | Withdrawn() | Halted() | Lifted() | Rebalanced() | StateSaved():
             raise AssertionError(f"{type(body).__name__} belongs to no order")
         case _:
             assert_never(body)
@@ -239,14 +264,23 @@ def _signed(body: Signed, order: Order, decimals: Decimals) -> str:
         until = f"up to block height {body.last_valid_height}"
     elif body.valid_until_ns == NEVER:
         until = "until its nonce is used"
-    what = (
-        "to cancel the order"
-        if body.cancels
-        else f"for at least {worded(body.min_amount_out, out, decimals)}"
-    )
+    what = {
+        Leg.APPROVE: "to let the venue take what it swaps",
+        Leg.SWAP: f"for at least {worded(body.min_amount_out, out, decimals)}",
+        Leg.REVOKE: "to let the venue take nothing any more",
+    }[body.leg]
+    what = "to cancel the order" if body.cancels else what
     return (
         f"Attempt {body.attempt} is signed, and may leave from now on: transaction {body.tx_id}, nonce "
         f"{body.nonce}, {what}, by {body.channel}; it can land {until}."
+    )
+
+
+def _allowed(body: Allowed, order: Order, decimals: Decimals) -> str:
+    what = "approval" if body.leg is Leg.APPROVE else "revocation"
+    return (
+        f"{body.tx_id} landed ({body.evidence}): its {what} stands, for a fee of "
+        f"{worded(body.fee, order.fee_asset, decimals)}, and the order goes on."
     )
 
 

@@ -4,7 +4,9 @@ Pure.  The ids of the appends are made from the order's, so a stage that is writ
 """
 
 from actors.messages import (
+    Allowed,
     Append,
+    Asset,
     Body,
     Finalized,
     Halted,
@@ -31,6 +33,7 @@ from actors.messages import (
 )
 from storage import orders
 from storage.books import Books, LiveOrder, Outcome
+from storage.holdings import at_most, status_after
 
 
 def local(operation_id: str, body: Body, at_ns: int) -> Record:
@@ -43,25 +46,12 @@ def trade(order: Id, status: Status, body: Body, at_ns: int) -> Record:
     return Record(order, Operation.TRADE_EXECUTE, status, at_ns, body)
 
 
-def to_reserve(order: Order) -> int:
-    """What an order may cost at most, in the asset of its fee."""
-    if order.side is Side.SELL:
-        return order.max_fee
-    assert order.fee_asset == order.quote, "a fee in another asset needs a reservation of its own"
-    return order.amount_in + order.max_fee
-
-
 def opening(order: Order) -> Append:
     """T1: the order is known, its money is set aside, its token is claimed."""
-    amount = Units(to_reserve(order))
-    reserved = Reserved(order.id, order.fee_asset, amount)
-    return Append(
-        Id(f"{order.id}/T1"),
-        (
-            trade(order.id, Status.PENDING, OrderOpened(order), order.at_ns),
-            local(f"{order.id}/reserve", reserved, order.at_ns),
-        ),
-    )
+    records = [trade(order.id, Status.PENDING, OrderOpened(order), order.at_ns)]
+    for name, (asset, amount) in zip(_names(order, "reserve"), at_most(order).items(), strict=False):
+        records.append(local(name, Reserved(order.id, asset, Units(amount)), order.at_ns))
+    return Append(Id(f"{order.id}/T1"), tuple(records))
 
 
 def signing(signed: Signed, at_ns: int) -> Append:
@@ -70,23 +60,36 @@ def signing(signed: Signed, at_ns: int) -> Append:
     return Append(Id(f"{signed.order}/T2.{signed.attempt}"), (record,))
 
 
+def allowance(
+    books: Books, order_id: Id, tx_id: str, evidence: str, fee: int, block: int, at_ns: int
+) -> Append:
+    """T2a: an approval or a revocation has landed.  Its order goes on with what is left of its fee."""
+    live = books.live[order_id]
+    leg = live.leg
+    assert leg is not None, f"{order_id} has no bytes that could have landed"
+    allowed = Allowed(order_id, leg, tx_id, evidence, Units(fee), block)
+    record = trade(order_id, _status_after(live, allowed), allowed, at_ns)
+    return Append(Id(f"{order_id}/T2a.{len(live.legs_done) + 1}"), (record,))
+
+
 def settlement(books: Books, outcome: Outcome, at_ns: int) -> Append:
-    """T3: the outcome, what it did to the position, and the end of the reservation.
+    """T3: the outcome, what it did to the position, and the end of the reservation; or T2a, of an approval.
 
     Of a fill that is not final the reservation goes on, and its append may be needed again (T3r).
     """
     live = books.live[outcome.order]
     order = live.order
-    status = orders.after(live.status, type(outcome).__name__)
-    assert status is not None, f"{order.id}: {type(outcome).__name__} while {live.status}"
+    if isinstance(outcome, Allowed):
+        return allowance(books, order.id, outcome.tx_id, outcome.evidence, outcome.fee, outcome.block, at_ns)
+    status = _status_after(live, outcome)
     records = [trade(order.id, status, outcome, at_ns)]
-    spent = outcome.fee if isinstance(outcome, Landed | Reverted) else 0
+    spent = {order.fee_asset: outcome.fee if isinstance(outcome, Landed | Reverted) else 0}
     if isinstance(outcome, Landed):
         records.append(_position(books, order, outcome, at_ns))
-        spent += outcome.amount_in if order.side is Side.BUY else 0
+        if order.side is Side.BUY:
+            spent[order.quote] = spent.get(order.quote, 0) + outcome.amount_in
     if not isinstance(outcome, Landed) or outcome.final:
-        left = books.ledger.reservations[order.id].amount - spent
-        records.append(_return(order, left, at_ns))
+        records += _returns(books, order, at_ns, spent)
     again = f".{live.reversals + 1}" if live.reversals else ""
     return Append(Id(f"{order.id}/T3{again}"), tuple(records))
 
@@ -95,9 +98,8 @@ def finality(books: Books, order: Id, evidence: str, at_ns: int) -> Append:
     """T4: what was booked stays; what it did not use is free again."""
     booked = books.booked[order]
     final = Finalized(order, booked.outcome.tx_id, evidence)
-    left = books.ledger.reservations[order].amount
-    status = booked.live.status
-    return Append(Id(f"{order}/T4"), (trade(order, status, final, at_ns), _return(booked.order, left, at_ns)))
+    record = trade(order, booked.live.status, final, at_ns)
+    return Append(Id(f"{order}/T4"), (record, *_returns(books, booked.order, at_ns, {})))
 
 
 def reversal(books: Books, order: Id, evidence: str, at_ns: int) -> Append:
@@ -120,8 +122,25 @@ def lifting(id: Id, scope: str, reason: str, at_ns: int) -> Append:
     return Append(id, (local(id, Lifted(scope, reason), at_ns),))
 
 
-def _return(order: Order, left: int, at_ns: int) -> Record:
-    return local(f"{order.id}/return", Returned(order.id, order.fee_asset, Units(left)), at_ns)
+def _status_after(live: LiveOrder, outcome: Outcome) -> Status:
+    status = status_after(live, outcome)
+    assert status is not None, f"{live.order.id}: {type(outcome).__name__} while {live.status}, {live.leg}"
+    return status
+
+
+def _returns(books: Books, order: Order, at_ns: int, spent: dict[Asset, int]) -> list[Record]:
+    """What is left of its reservations once it has spent so much of them."""
+    held = books.ledger.reservations[order.id]
+    returned = (
+        Returned(order.id, asset, Units(amount - spent.get(asset, 0))) for asset, amount in held.items()
+    )
+    names = _names(order, "return")
+    return [local(name, body, at_ns) for name, body in zip(names, returned, strict=False)]
+
+
+def _names(order: Order, what: str) -> tuple[str, str]:
+    """Of its operations, one by asset; the second is there if its fee is of another."""
+    return f"{order.id}/{what}", f"{order.id}/{what}/fee"
 
 
 def _position(books: Books, order: Order, landed: Landed, at_ns: int) -> Record:

@@ -5,6 +5,7 @@ they may cost at most, so that two wishes can never share one free dollar.
 """
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.messages import (
     BPS,
@@ -19,9 +20,13 @@ from actors.messages import (
     Side,
     Units,
 )
+from chains.amounts import quote_of
 from storage.amounts import to_units
 from storage.books import DAY_NS, Books, Position
 from storage.config import Limits, Settings
+from storage.config_strategies import Mix
+from storage.holdings import at_most
+from strategies.mix import budget_bps
 from strategies.sizing import Books as Room
 from strategies.sizing import buy_amount, sell_amount
 
@@ -36,21 +41,41 @@ class Terms(Struct, frozen=True):
 
     limits: Limits
     quote: Asset
+    quote_decimals: int
+    fee_asset: Asset  # The quote, or what the chain wants its gas in.
     max_fee: Units
     min_order: Units
     strategies: tuple[str, ...]
     tokens: frozenset[Asset]
+    mix: Mix = Mix()
+    position_cap: Units | None = None  # Of a live run: what the signer would refuse is not ordered.
+    capital_cap: Units | None = None
 
 
-def terms_of(settings: Settings, tokens: frozenset[Asset], strategies: tuple[str, ...]) -> Terms:
-    decimals = settings.paper.quote_decimals
+def terms_of(
+    settings: Settings,
+    tokens: frozenset[Asset],
+    strategies: tuple[str, ...],
+    quoted: tuple[Asset, int] | None = None,
+    gas: tuple[Asset, Units] | None = None,
+) -> Terms:
+    """`quoted`: the market's quote asset and its decimals; None: as [paper] says.
+
+    `gas`: what the chain wants its fees in, and the most that an order may pay; None: as [paper] says.
+    """
+    quote, decimals = quoted or quote_of((), settings.paper)
+    usual = Units(MOST_FEES * to_units(settings.paper.gas, decimals))
+    fee_asset, max_fee = gas or (quote, usual)
     return Terms(
         limits=settings.limits,
-        quote=Asset(f"paper:{settings.paper.quote}"),
-        max_fee=Units(MOST_FEES * to_units(settings.paper.gas, decimals)),
+        quote=quote,
+        quote_decimals=decimals,
+        fee_asset=fee_asset,
+        max_fee=max_fee,
         min_order=Units(to_units(settings.limits.min_order, decimals)),
         strategies=strategies,
         tokens=tokens,
+        mix=settings.mix,
     )
 
 
@@ -58,24 +83,45 @@ def buy(books: Books, wish: Propose, terms: Terms) -> Verdict:
     """Reasons in the order of `Refusal`."""
     if reason := _forbidden(books, wish, terms):
         return reason
-    account = books.ledger.account(terms.quote)
+    account, fees = books.ledger.account(terms.quote), _fees(books, terms)
     room = Room(
         deposits=Units(account.deposits - account.withdrawals),
-        free=Units(account.free - _exit_fees(books, terms)),
+        free=Units(account.free - fees.get(terms.quote, 0)),
         used_by_strategy=Units(_used(books, terms.quote, wish.strategy)),
         used_on_chain=Units(_used(books, terms.quote, None, _chain(wish.token))),
         used_in_all=Units(_used(books, terms.quote)),
-        max_fee=terms.max_fee,
     )
-    amount = buy_amount(wish.target_bps, room, terms.limits, terms.min_order)
+    amount = buy_amount(wish.target_bps, room, _limits_of(books, wish.strategy, terms), terms.min_order)
     if isinstance(amount, Refusal):
         return amount
+    amount = _capped(amount, room.used_in_all, terms)
+    if isinstance(amount, Refusal):
+        return amount
+    if any(books.ledger.account(asset).free < fee for asset, fee in fees.items()):
+        return Refusal.NOT_ENOUGH_FUNDS
     return Order(
         id=wish.id, side=Side.BUY, strategy=wish.strategy, token=wish.token, quote=terms.quote,
-        amount_in=amount, fee_asset=terms.quote, max_fee=terms.max_fee,
+        amount_in=amount, fee_asset=terms.fee_asset, max_fee=terms.max_fee,
         slippage_bps=terms.limits.slippage_bps, at_ns=wish.at_ns, deadline_ns=_deadline(wish.at_ns, terms),
         position=Id(f"{wish.id}/position"), reason="entry",
     )  # fmt: skip
+
+
+def _limits_of(books: Books, strategy: str, terms: Terms) -> Limits:
+    """With the budget that the strategy has now."""
+    ceiling = terms.limits.strategy_budget_bps
+    budget = budget_bps(books.mix, terms.mix, ceiling, terms.strategies, strategy)
+    return replace(terms.limits, strategy_budget_bps=budget)
+
+
+def _capped(amount: Units, used: Units, terms: Terms) -> Units | Refusal:
+    """Within the caps of a live run, which may be lower than when the positions were bought."""
+    least = max(1, terms.min_order)
+    most = amount if terms.position_cap is None else min(amount, terms.position_cap)
+    left = most if terms.capital_cap is None else terms.capital_cap - used
+    if most < least:
+        return Refusal.AMOUNT_TOO_SMALL
+    return Units(min(most, left)) if left >= least else Refusal.TOTAL_EXPOSURE
 
 
 def sell(books: Books, wish: Close, terms: Terms) -> Verdict:
@@ -91,7 +137,7 @@ def sell(books: Books, wish: Close, terms: Terms) -> Verdict:
     amount = sell_amount(position.quantity, wish.portion_bps)
     if amount <= 0:
         return Refusal.AMOUNT_NOT_POSITIVE
-    if books.ledger.account(terms.quote).free < terms.max_fee:
+    if books.ledger.account(terms.fee_asset).free < terms.max_fee:
         return Refusal.NOT_ENOUGH_FUNDS
     return _sale(wish, position, amount, terms)
 
@@ -106,7 +152,7 @@ def _claimed(books: Books, wish: Close, holder: Id, position: Position | None) -
 def _sale(wish: Close, position: Position, amount: Units, terms: Terms) -> Order:
     return Order(
         id=wish.id, side=Side.SELL, strategy=position.strategy, token=position.token, quote=position.quote,
-        amount_in=amount, fee_asset=position.quote, max_fee=terms.max_fee,
+        amount_in=amount, fee_asset=terms.fee_asset, max_fee=terms.max_fee,
         slippage_bps=terms.limits.slippage_bps, at_ns=wish.at_ns, deadline_ns=_deadline(wish.at_ns, terms),
         position=position.id, closes=amount == position.quantity, reason=wish.reason.value,
     )  # fmt: skip
@@ -115,7 +161,7 @@ def _sale(wish: Close, position: Position, amount: Units, terms: Terms) -> Order
 def _forbidden(books: Books, wish: Propose, terms: Terms) -> Refusal | None:
     if books.halts:
         return Refusal.HALTED
-    if not books.ledger.accounts:
+    if not {terms.quote, terms.fee_asset} <= books.ledger.accounts.keys():
         return Refusal.MISSING_INPUT
     if wish.token not in terms.tokens:
         return Refusal.TOKEN_UNKNOWN
@@ -152,7 +198,7 @@ def _used(books: Books, quote: Asset, strategy: str | None = None, chain: str | 
     held: list[tuple[str, Asset, Asset, int]] = [
         (each.strategy, each.token, each.quote, each.cost) for each in books.positions.values()
     ]
-    held += [(each.strategy, each.token, each.quote, each.amount_in + each.max_fee) for each in orders]
+    held += [(each.strategy, each.token, each.quote, at_most(each)[each.quote]) for each in orders]
     return sum(
         amount
         for owner, token, asset, amount in held
@@ -160,10 +206,10 @@ def _used(books: Books, quote: Asset, strategy: str | None = None, chain: str | 
     )
 
 
-def _exit_fees(books: Books, terms: Terms) -> int:
-    """Kept back so that every position, and the one to be bought, can pay for its sell."""
+def _fees(books: Books, terms: Terms) -> dict[Asset, int]:
+    """Kept back for the buy; and so that every position, and the one to be bought, can pay for its sell."""
     buys = sum(live.order.side is Side.BUY for live in books.live.values())
-    return terms.max_fee * (len(books.positions) + buys + 1)
+    return {terms.fee_asset: terms.max_fee * (len(books.positions) + buys + 2)}
 
 
 def _chain(token: Asset) -> str:

@@ -1,115 +1,139 @@
-"""Momentum: buy a breakout above the high of some days, sell a breakdown or a fall from the top.
+"""Momentum in two forms; strategies/MOMENTUM.md says where they come from, and where they failed here.
 
-Enter when a bar closes above the highest high of the `entry_bars` before it (Donchian; the Turtles' rule).
-Leave when it closes below the lowest low of the `exit_bars` before it, or more than `trail_atr` average true
-ranges below the highest close since the entry.  The size aims at a constant volatility (Moreira and Muir,
-2017).  Evidence, failures included, is in the report: over nine years of BTC and ETH the rule earned what
-holding earned, with under half the drawdown.
+Donchian: enter when a bar closes above the highest high of the `entry_bars` before it; leave when it closes
+below the lowest low of the `exit_bars` before it, or more than `trail_atr` average true ranges below the
+highest close since the entry.  TSMOM: every `look_bars` bars, enter when the price is above that of
+`long_bars` and of `short_bars` ago, leave when it is not above that of `long_bars` ago.  The size of both
+aims at a constant volatility.
 
-`step` is the strategy: one function over one flat array of float64, which the live actor and the backtest
-both call.  It uses nothing that numba could not compile: no Python objects, no clock, no chance.  The rings
-of highs and lows are exactly as long as they are looked at, so the order within them does not matter.
+The rings are exactly as long as they are looked at, so the order within them does not matter.
 """
 
 import math
 
 import numpy as np
-import numpy.typing as npt
 
-from actors.messages import Bar
-from storage.config import Momentum
-
-Floats = npt.NDArray[np.float64]
-FloatBar = tuple[float, float, float, float, float]  # open, high, low, close, volume.
+from actors.messages import Instrument
+from storage.config import Settings
+from strategies.compiled import compiled, part
+from strategies.layout import CLOSE, COMMON, COUNT, HELD, HIGH, LAST, LOW, MARK, FloatBar, Floats
 
 # Where what is in `params`.
-ENTRY_BARS, EXIT_BARS, ATR_WEIGHT, TRAIL_ATR, TARGET_DEVIATION, VARIANCE_WEIGHT = range(6)
-# Where what is in `state`; the highs follow, and then the lows.
-COUNT, HELD, TOP, RANGE, VARIANCE, LAST_CLOSE = range(6)
-RINGS = 6
+FORM, TARGET_DEVIATION, VARIANCE_WEIGHT, ENTRY_BARS, EXIT_BARS, ATR_WEIGHT, TRAIL_ATR = range(7)
+LONG_BARS, SHORT_BARS, LOOK_BARS = 3, 4, 5  # Of tsmom, in the same places.
+DONCHIAN, TSMOM = 0.0, 1.0
+# Where what is in `state`; the highs follow, and then the lows; or the closes.
+RANGE, VARIANCE = range(COMMON, COMMON + 2)
+RINGS = COMMON + 2
 
 _MINUTES_OF_A_YEAR = 365 * 24 * 60
 
 
-def params_of(momentum: Momentum) -> Floats:
+def params_of(settings: Settings, instrument: Instrument) -> Floats:  # noqa: ARG001
     """The settings as `step` reads them; volatility is turned from a year's into a bar's."""
-    bars_a_year = _MINUTES_OF_A_YEAR / momentum.timeframe_minutes
-    return np.array(
-        [
-            momentum.entry_bars,
-            momentum.exit_bars,
-            1.0 / momentum.atr_bars,
-            momentum.trail_atr,
-            momentum.target_volatility / math.sqrt(bars_a_year),
-            2.0 / (momentum.entry_bars + 1.0),
-        ],
-        dtype=np.float64,
-    )
+    momentum = settings.momentum
+    deviation = momentum.target_volatility / math.sqrt(_MINUTES_OF_A_YEAR / momentum.timeframe_minutes)
+    if momentum.form == "tsmom":
+        form = [TSMOM, deviation, 2.0 / (momentum.long_bars + 1.0)]
+        own = [momentum.long_bars, momentum.short_bars, momentum.look_bars, 0.0]
+    else:
+        form = [DONCHIAN, deviation, 2.0 / (momentum.entry_bars + 1.0)]
+        own = [momentum.entry_bars, momentum.exit_bars, 1.0 / momentum.atr_bars, momentum.trail_atr]
+    return np.array([*form, *own], dtype=np.float64)
 
 
 def new_state(params: Floats) -> Floats:
-    return np.zeros(RINGS + int(params[ENTRY_BARS]) + int(params[EXIT_BARS]), dtype=np.float64)
+    rings = params[LONG_BARS] if params[FORM] == TSMOM else params[ENTRY_BARS] + params[EXIT_BARS]
+    return np.zeros(RINGS + int(rings), dtype=np.float64)
 
 
-def restored(params: Floats, snapshot: bytes) -> Floats:
-    """The state that `state.tobytes()` was taken of; ValueError if the settings have changed since."""
-    state = np.frombuffer(snapshot, dtype=np.float64).copy()
-    if state.size != new_state(params).size:
-        raise ValueError("the saved momentum state was made with other entry_bars or exit_bars; warm up anew")
-    return state
+def bars_before_the_first_wish(params: Floats) -> int:
+    return int(params[LONG_BARS] if params[FORM] == TSMOM else max(params[ENTRY_BARS], params[EXIT_BARS]))
 
 
-def floats_of(bar: Bar) -> FloatBar:
-    """A bar in float64: good enough to decide on; money is never counted in it."""
-    return float(bar.open), float(bar.high), float(bar.low), float(bar.close), float(bar.volume)
-
-
-def hold(state: Floats, held: bool, close: float) -> None:
-    """Tell the strategy what is really held, where that is not what it last asked for.
-
-    A wish may be refused, and a position may be sold by a stop.  A top is counted from here on.
-    """
-    if bool(state[HELD]) != held:
-        state[HELD] = 1.0 if held else 0.0
-        state[TOP] = close
-
-
+@compiled
 def step(state: Floats, params: Floats, bar: FloatBar) -> float:
-    """One closed bar: NaN for no change, 0 for out, else the share of the budget to hold.
-
-    Until `entry_bars` (and `exit_bars`) bars have been seen it only watches.
-    """
-    _, high, low, close, _ = bar
-    count = int(state[COUNT])
-    entry, exit = int(params[ENTRY_BARS]), int(params[EXIT_BARS])
-    highs, lows = RINGS, RINGS + entry
-    if count == 0:
-        state[RANGE] = high - low
-    else:
-        last = float(state[LAST_CLOSE])
-        change = math.log(close / last)
-        state[VARIANCE] += params[VARIANCE_WEIGHT] * (change * change - state[VARIANCE])
-        true_range = max(high - low, abs(high - last), abs(low - last))
-        state[RANGE] += params[ATR_WEIGHT] * (true_range - state[RANGE])
-    target = math.nan
-    if state[HELD] != 0.0:
-        state[TOP] = max(float(state[TOP]), close)
-        trail = float(state[TOP] - params[TRAIL_ATR] * state[RANGE])
-        broken = count >= exit and close < state[lows : lows + exit].min()
-        if close < trail or broken:
-            state[HELD] = 0.0
-            target = 0.0
-    elif count >= entry and count >= exit and close > state[highs : highs + entry].max():
-        state[HELD] = 1.0
-        state[TOP] = close
-        target = _size(float(params[TARGET_DEVIATION]), float(state[VARIANCE]))
-    state[highs + count % entry] = high
-    state[lows + count % exit] = low
-    state[LAST_CLOSE] = close
-    state[COUNT] = count + 1.0
+    """One closed bar: NaN for no change, 0 for out, else the share of the budget to hold."""
+    _measure(state, params, bar)
+    form = params[FORM]
+    target = _tsmom(state, params, bar[CLOSE]) if form == TSMOM else _donchian(state, params, bar)
+    state[LAST] = bar[CLOSE]
+    state[COUNT] += 1.0
     return target
 
 
+@part
+def _measure(state: Floats, params: Floats, bar: FloatBar) -> None:
+    """The variance of returns; the average true range too, where it is looked at."""
+    high, low, close = bar[HIGH], bar[LOW], bar[CLOSE]
+    if state[COUNT] == 0.0:
+        state[RANGE] = high - low
+        return
+    last = state[LAST]
+    change = math.log(close / last)
+    state[VARIANCE] += params[VARIANCE_WEIGHT] * (change * change - state[VARIANCE])
+    if params[FORM] == DONCHIAN:
+        true_range = max(high - low, abs(high - last), abs(low - last))
+        state[RANGE] += params[ATR_WEIGHT] * (true_range - state[RANGE])
+
+
+@part
+def _donchian(state: Floats, params: Floats, bar: FloatBar) -> float:
+    close, count = bar[CLOSE], int(state[COUNT])
+    entry, out = int(params[ENTRY_BARS]), int(params[EXIT_BARS])
+    highs, lows = RINGS, RINGS + entry
+    target = math.nan
+    if state[HELD] != 0.0:
+        state[MARK] = max(state[MARK], close)
+        trail = state[MARK] - params[TRAIL_ATR] * state[RANGE]
+        if close < trail or (count >= out and close < _least(state, lows, out)):
+            state[HELD] = 0.0
+            target = 0.0
+    elif count >= entry and count >= out and close > _most(state, highs, entry):
+        state[HELD] = 1.0
+        state[MARK] = close
+        target = _size(params[TARGET_DEVIATION], state[VARIANCE])
+    state[highs + count % entry] = bar[HIGH]
+    state[lows + count % out] = bar[LOW]
+    return target
+
+
+@part
+def _tsmom(state: Floats, params: Floats, close: float) -> float:
+    count = int(state[COUNT])
+    long, short, every = int(params[LONG_BARS]), int(params[SHORT_BARS]), int(params[LOOK_BARS])
+    target = math.nan
+    if count >= long and count % every == 0:
+        risen = close > state[RINGS + count % long]  # The close of `long` bars ago is the next to go.
+        lately = close > state[RINGS + (count - short) % long]
+        if state[HELD] != 0.0 and not risen:
+            state[HELD] = 0.0
+            target = 0.0
+        elif state[HELD] == 0.0 and risen and lately:
+            state[HELD] = 1.0
+            state[MARK] = close
+            target = _size(params[TARGET_DEVIATION], state[VARIANCE])
+    state[RINGS + count % long] = close
+    return target
+
+
+@part
+def _most(state: Floats, first: int, count: int) -> float:
+    found: float = state[first]
+    for place in range(first + 1, first + count):
+        found = max(found, state[place])
+    return found
+
+
+@part
+def _least(state: Floats, first: int, count: int) -> float:
+    found: float = state[first]
+    for place in range(first + 1, first + count):
+        found = min(found, state[place])
+    return found
+
+
+@part
 def _size(target_deviation: float, variance: float) -> float:
     """Smaller in wild markets, never more than all; a target of 0 switches scaling off."""
     if target_deviation <= 0.0 or variance <= 0.0:

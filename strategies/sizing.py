@@ -10,11 +10,10 @@ class Books(Struct, frozen=True, kw_only=True):
     """What the decision needs to know, in units of the quote; orders under way count as used, at cost."""
 
     deposits: Units  # What limits are shares of.
-    free: Units
+    free: Units  # Without what is kept back for fees.
     used_by_strategy: Units
     used_on_chain: Units
     used_in_all: Units
-    max_fee: Units  # Kept back for the transaction.
 
 
 def buy_amount(target_bps: int, books: Books, limits: Limits, min_order: int) -> Units | Refusal:
@@ -48,7 +47,7 @@ def _rooms(target_bps: int, books: Books, limits: Limits) -> tuple[tuple[Refusal
         (Refusal.TOTAL_EXPOSURE, total),
         (Refusal.STRATEGY_BUDGET, budget - books.used_by_strategy),
         (Refusal.AMOUNT_TOO_SMALL, wanted),
-        (Refusal.NOT_ENOUGH_FUNDS, books.free - books.max_fee),
+        (Refusal.NOT_ENOUGH_FUNDS, books.free),
     )
 
 

@@ -10,6 +10,7 @@ from actors.messages import (
     Deposited,
     Id,
     Landed,
+    Leg,
     Order,
     Propose,
     Refusal,
@@ -20,11 +21,12 @@ from actors.messages import (
 from storage import ledger as money
 from storage.books import Books, book, faults
 from storage.config import Limits, Paper, Settings
-from storage.trades import finality, local, opening, reversal, settlement, signing
+from storage.trades import allowance, finality, local, opening, reversal, settlement, signing
 from strategies import limits
 from strategies.limits import Terms, terms_of
 
 USDC, WETH, WBTC = Asset("paper:USDC"), Asset("paper:WETH"), Asset("paper:WBTC")
+GAS = Asset("ethereum:native")
 UNIT = 10**6
 MINUTE_NS = 60 * 10**9
 OPEN = Limits(
@@ -92,15 +94,31 @@ class Desk:
             self.append(opening(verdict))
         return verdict
 
-    def sign(self, id: str, at_ns: int = 0, cancels: bool = False) -> Signed:
+    def sign(self, id: str, at_ns: int = 0, cancels: bool = False, leg: Leg = Leg.SWAP) -> Signed:
         """A second attempt keeps the nonce of the first."""
         live = self.books.live[Id(id)]
-        attempt = len(live.attempts) + 1
+        attempt = live.next_attempt
         nonce = live.attempts[-1].nonce if live.attempts else self.books.nonce
         signed = Signed(
-            id, attempt, "00", f"{id}/tx{attempt}", nonce, 1, live.order.deadline_ns, "paper", cancels
+            id,
+            attempt,
+            "00",
+            f"{id}/tx{attempt}",
+            nonce,
+            1,
+            live.order.deadline_ns,
+            "paper",
+            cancels,
+            leg=leg,
         )
         self.append(signing(signed, at_ns))
+        return signed
+
+    def allow(self, id: str, fee: int = 0, at_ns: int = 0, leg: Leg = Leg.APPROVE, block: int = 1) -> Signed:
+        """An approval is signed, and lands; one that is signed already lands with its newest."""
+        live = self.books.live[Id(id)]
+        signed = live.attempts[-1] if live.attempts else self.sign(id, at_ns, leg=leg)
+        self.append(allowance(self.books, Id(id), signed.tx_id, f"block {block}", fee, block, at_ns))
         return signed
 
     def settle(self, outcome, at_ns: int = 0) -> None:

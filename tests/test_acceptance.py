@@ -211,7 +211,7 @@ def test_an_order_that_comes_to_nothing_releases_exactly_its_reservation_and_nob
     else:
         getattr(desk, end)(first.id)
     assert desk.books.ledger.reservations == {other.id: held[other.id]}
-    assert desk.account().free == before.free + held[first.id].amount
+    assert desk.account().free == before.free + held[first.id][USDC]
     assert desk.books.live.keys() == {other.id}
 
 

@@ -34,7 +34,7 @@ def refusal(done):
     [
         ("--seed -3", "command line: run.seed = -3: a whole number from 0 to 1_000_000_000 is wanted."),
         ("--speed quick", 'command line: run.speed = "quick": write "max", or how many times faster'),
-        ("--feed tape", 'command line: run.feed = "tape": "auto" or "live" or "recording" or "simulated"'),
+        ("--feed tape", 'command line: run.feed = "tape": "auto" or "chain" or "live" or "recording"'),
         ("--feed recording", 'command line: run.feed = "recording": name a recording with'),
         ("--feed simulated --until-end", "command line: run.until_end = true: this market has no end"),
         ("--config nosuch.toml", "nosuch.toml: no such file or directory; name another file with --config."),

@@ -1,8 +1,11 @@
 """What is typed, in the form that the command line's library understands."""
 
-COMMANDS = ("paper", "status", "stop", "halt", "lift", "wal", "recover", "config", "doctor")
+COMMANDS = (
+    "paper", "live", "status", "stop", "halt", "lift", "wal", "recover", "config", "doctor", "keystore",
+    "devnet", "demo", "backtest", "sweep", "walk-forward", "report", "record", "train",
+)  # fmt: skip
 HELP = ("--help", "--install-completion", "--show-completion")
-SEVERAL = ("--recording",)
+SEVERAL = ("--recording", "--strategy", "--over")
 
 
 def completed(words: list[str]) -> list[str]:

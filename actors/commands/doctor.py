@@ -11,19 +11,23 @@ from pathlib import Path
 from msgspec import Struct
 from rich.console import Console
 
+from actors.commands import doctor_evm
 from actors.commands.apart import answered_apart
 from actors.commands.folders import LEAST_FREE, run_dir
 from actors.commands.market_choice import live_is_reachable
 from actors.commands.refused import DONE, FAILED, CannotRunError
 from actors.processes import admin_pid
-from storage import books, log
+from actors.system import CAST
+from storage import books, keystore, log
 from storage.config import Settings, load
+from storage.consent import LIVE
 from storage.layout import log_path
 from storage.strict_toml import ConfigError
 
 ROOT = Path(__file__).parents[2]
 OLDEST_CLOCK_S = 1_735_689_600  # 2025-01-01: whoever reads this lives later.
 SLOW_SYNC_MS = 50.0
+SIGNER = "signer"  # The role: whoever imports its class has the means to sign.
 
 
 class Finding(Struct, frozen=True):
@@ -58,7 +62,12 @@ def findings(config: Path, overrides: dict[str, object]) -> Iterator[Finding]:
     yield _sockets(run_dir(data_dir))
     if log_path(data_dir).exists():
         yield _log(log_path(data_dir))
-    yield _live(settings)
+    held = keys(settings)
+    yield held
+    if settings.run.mode != LIVE:
+        yield _live(settings)
+    elif held.ok:
+        yield from (Finding(each.ok, each.sentence, each.matters) for each in doctor_evm.seen(settings))
 
 
 def _python() -> Finding:
@@ -163,3 +172,19 @@ def _live(settings: Settings) -> Finding:
         f"Live prices: {settings.live.url} does not answer; runs are simulated meanwhile.",
         matters=False,
     )
+
+
+def keys(settings: Settings) -> Finding:
+    """live-by-consent: what play money trades with can not sign, whatever it is asked."""
+    if settings.run.mode == LIVE:
+        return _answered(lambda: _wallet(Path(settings.live.keystore)))
+    if SIGNER in CAST:
+        return Finding(False, f"Paper mode would start a {SIGNER}: do not run this version, and report it.")
+    return Finding(True, f"Paper mode starts no {SIGNER} and opens no keystore.")
+
+
+def _wallet(path: Path) -> str:
+    try:
+        return f"{path}: the key of {keystore.address_of(path)}, which only you can read."
+    except keystore.KeystoreError as error:
+        raise CannotRunError(str(error)) from error

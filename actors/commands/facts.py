@@ -4,9 +4,11 @@ from typing import Any, TypeVar
 
 from msgspec import Struct, convert
 
+from actors.commands.naming import readable
 from actors.messages import Asset, Price, Role, StatusReport, Units
 
 T = TypeVar("T", bound=Struct)
+NATIVE_DECIMALS = 18  # Of what an EVM chain wants its fees in.
 
 
 class MarketFacts(Struct, frozen=True):
@@ -18,10 +20,11 @@ class MarketFacts(Struct, frozen=True):
     first_prices: dict[Asset, Price] = {}
     token_decimals: dict[Asset, int] = {}
     stale: tuple[Asset, ...] = ()
+    symbols: dict[Asset, str] = {}  # To show.
 
 
 class PortfolioFacts(Struct, frozen=True):
-    """Amounts of the quote asset; `equity_cost` counts positions at what they cost."""
+    """Amounts of the quote asset, but for fees; `equity_cost` counts positions at what they cost."""
 
     quote: Asset | None = None
     quote_decimals: int = 0
@@ -31,12 +34,21 @@ class PortfolioFacts(Struct, frozen=True):
     realised: Units | None = None
     fees: Units | None = None
     equity_cost: Units | None = None
+    fee_asset: Asset | None = None  # Of `fees` and `free_for_fees`.
+    free_for_fees: Units | None = None
     refusals: dict[str, int] = {}
     orders: int = 0
     fills: int = 0
     open_orders: tuple[Any, ...] = ()
     unsettled: Units | None = None
     halts: dict[str, str] = {}
+    budgets: dict[str, int] = {}  # Basis points, where there is a mix.
+    rebalanced_ns: int | None = None
+
+    @property
+    def coin(self) -> str:
+        """The symbol of what fees are paid in."""
+        return (self.fee_asset or "").rpartition(":")[2]
 
 
 class OpenPosition(Struct, frozen=True):
@@ -50,6 +62,17 @@ class OpenPosition(Struct, frozen=True):
 
 class PositionsFacts(Struct, frozen=True):
     open: tuple[OpenPosition, ...] = ()
+
+
+class ShadowFacts(Struct, frozen=True):
+    """What a strategy would have come to alone, in millionths of its budget."""
+
+    trades: int = 0
+    result_ppm: int = 0
+
+
+class MixerFacts(Struct, frozen=True):
+    shadows: dict[str, ShadowFacts] = {}
 
 
 class ExecutorFacts(Struct, frozen=True):
@@ -70,6 +93,8 @@ class Facts(Struct, frozen=True):
     positions: PositionsFacts = PositionsFacts()
     executor: ExecutorFacts = ExecutorFacts()
     wal: WalFacts = WalFacts()
+    mixer: MixerFacts = MixerFacts()
+    notes: dict[str, str] = {}  # What a strategy has to say of itself.
 
 
 def facts_of(report: StatusReport) -> Facts:
@@ -79,6 +104,10 @@ def facts_of(report: StatusReport) -> Facts:
         positions=_of(report, "positions", PositionsFacts),
         executor=_of(report, "executor", ExecutorFacts),
         wal=_of(report, "wal", WalFacts),
+        mixer=_of(report, "mixer", MixerFacts),
+        notes={
+            str(facts["strategy"]): str(facts["note"]) for facts in report.facts.values() if facts.get("note")
+        },
     )
 
 
@@ -89,7 +118,8 @@ def _of(report: StatusReport, role: str, type: type[T]) -> T:
 def going_on(report: StatusReport) -> str:
     """What a stop still waits for, in words."""
     facts = facts_of(report)
-    waits = [f"order {_id_of(order)}" for order in facts.executor.in_flight or facts.portfolio.open_orders]
+    symbols, orders = facts.market.symbols, facts.executor.in_flight or facts.portfolio.open_orders
+    waits = [f"order {readable(_id_of(order), symbols)}" for order in orders]
     if facts.executor.unknown:
         waits.append(f"{facts.executor.unknown} orders whose outcome the venue has not told yet")
     return f"{report.state.value}; open: {', '.join(waits) if waits else 'nothing'}"

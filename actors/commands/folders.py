@@ -32,7 +32,7 @@ def running_dir(data_dir: Path) -> Path:
     words = path.read_text().strip().split(maxsplit=1) if path.is_file() else []
     if len(words) < 2 or not admin_pid(words[1]):
         raise CannotRunError(
-            f"Nothing runs on {data_dir}: start it with `run.py paper --data-dir {data_dir}`."
+            f"Nothing runs on {data_dir}: start it with `run.py paper --data-dir {data_dir}`, or `live`."
         )
     return Path(words[1])
 

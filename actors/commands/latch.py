@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from actors.commands import control
 from actors.commands.options import CONFIG, Config, DataDir, HaltScope, folder_of
 from actors.messages import EVERYTHING
 
@@ -16,6 +15,8 @@ def halt(
     config: Config = CONFIG,
 ) -> None:
     """Buy nothing more, from now on and over restarts, while stops and other exits go on selling."""
+    from actors.commands import control  # noqa: PLC0415  It speaks to actors.
+
     raise typer.Exit(control.halt(folder_of(config, given), scope, reason))
 
 
@@ -26,4 +27,6 @@ def lift(
     config: Config = CONFIG,
 ) -> None:
     """End a halt: that of an operator, or that of a wallet whose key a stranger has used."""
+    from actors.commands import control  # noqa: PLC0415  As above.
+
     raise typer.Exit(control.lift(folder_of(config, given), scope, reason))

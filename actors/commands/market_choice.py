@@ -5,7 +5,9 @@ import asyncio
 from msgspec.structs import replace
 
 from actors.commands.apart import answered_apart
+from actors.commands.refused import CannotRunError
 from chains.feeds.choice import open_feed
+from chains.venue import Unanswered
 from storage.config import Run, Settings
 
 
@@ -14,6 +16,8 @@ def chosen(settings: Settings, run: Run) -> tuple[Run, str]:
     match run.feed:
         case "recording" | "simulated":
             return run, f"Market: {answered_apart(lambda: open_feed(settings, run).name)}."
+        case "chain":
+            return run, answered_apart(lambda: asyncio.run(_look_at_chain(settings)))
         case "live":
             reached = live_is_reachable(settings)
             return run, "Market: live prices from GeckoTerminal." if reached else _waiting(settings)
@@ -44,6 +48,25 @@ async def _ask(settings: Settings) -> str:
         return "yes" if await server.reachable() else "no"
     finally:
         await server.close()
+
+
+async def _look_at_chain(settings: Settings) -> str:
+    """Whatever can be refused now is: nothing has been started yet."""
+    from chains.evm.feed import ChainFeed  # noqa: PLC0415  As above.
+    from chains.evm.values import Declined  # noqa: PLC0415
+
+    feed = ChainFeed(settings.evm)
+    try:
+        found = await feed.introduce()
+        if isinstance(found, Declined):
+            raise CannotRunError(found.sentence)
+        if isinstance(found, Unanswered):
+            return (
+                f"Market: pools on {settings.evm.chain}, of which no node tells ({found.sentence}); waiting."
+            )
+        return f"Market: {feed.name}."
+    finally:
+        await feed.close()
 
 
 def _waiting(settings: Settings) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 
 from storage.config import Settings, load
 
@@ -15,6 +16,15 @@ HaltScope = Annotated[
     str, typer.Option("--scope", help='"everything", "wallet"; or "key", as `status` says it.')
 ]
 Json = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
+
+
+class Options(Struct, frozen=True):
+    """Of the command line, for a run; what is in config.toml as well is in `overrides`."""
+
+    config: Path
+    overrides: dict[str, object]
+    summary: Path | None = None
+    view: bool = True
 
 
 def overrides(**given: object) -> dict[str, object]:

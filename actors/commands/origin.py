@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from actors.commands.refused import CannotRunError
 from storage.config import Run
+from storage.consent import LIVE
 
 NAME = "market.json"
 
@@ -19,11 +20,15 @@ class Origin(Struct, frozen=True, forbid_unknown_fields=True):
     feed: str
     seed: int
     recordings: tuple[str, ...] = ()  # Digest and name of each file.
+    chain: str = ""
+    wallet: str = ""  # Whose real money it is; "": play money.
 
 
-def origin_of(run: Run) -> Origin:
+def origin_of(run: Run, chain: str = "", wallet: str = "") -> Origin:
+    """`chain` is what [evm] names, other feeds have none; `wallet` is that of a live run."""
+    files = tuple(f"{_digest(Path(name))} {Path(name).name}" for name in run.recordings)
     return Origin(
-        run.feed, run.seed, tuple(f"{_digest(Path(name))} {Path(name).name}" for name in run.recordings)
+        run.feed, run.seed, files, chain if run.feed == "chain" else "", wallet if run.mode == LIVE else ""
     )
 
 
@@ -54,9 +59,9 @@ def continued(run: Run, data_dir: Path) -> Run:
     return run
 
 
-def check(run: Run, data_dir: Path) -> None:
-    """CannotRunError if the folder's books were begun on another market."""
-    before, now = remembered(data_dir), origin_of(run)
+def check(run: Run, data_dir: Path, chain: str = "", wallet: str = "") -> None:
+    """CannotRunError if the folder's books were begun on another market, or with other money."""
+    before, now = remembered(data_dir), origin_of(run, chain, wallet)
     if before is not None and before != now:
         raise CannotRunError(
             f"{data_dir} holds a run on {_words(before)}, not on {_words(now)}: "
@@ -64,13 +69,13 @@ def check(run: Run, data_dir: Path) -> None:
         )
 
 
-def remember(run: Run, data_dir: Path) -> None:
+def remember(run: Run, data_dir: Path, chain: str = "", wallet: str = "") -> None:
     """Whole or not at all, and before the first record."""
     path, temporary = data_dir / NAME, data_dir / f"{NAME}.tmp"
     if path.exists():
         return
     with temporary.open("wb") as file:
-        file.write(json.encode(origin_of(run)))
+        file.write(json.encode(origin_of(run, chain, wallet)))
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
@@ -78,4 +83,7 @@ def remember(run: Run, data_dir: Path) -> None:
 
 def _words(origin: Origin) -> str:
     names = ", ".join(entry.split(" ", 1)[1] for entry in origin.recordings)
-    return f"{'recording ' + names if names else 'the ' + origin.feed + ' market'} with seed {origin.seed}"
+    market = f"recording {names}" if names else f"the {origin.chain or origin.feed} market"
+    play = " and play money" if origin.chain else ""
+    money = f" and the real money of {origin.wallet}" if origin.wallet else play
+    return f"{market} with seed {origin.seed}{money}"

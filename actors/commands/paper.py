@@ -7,16 +7,18 @@ from pathlib import Path
 from types import FrameType
 
 from loguru import logger
-from msgspec import Struct, to_builtins
+from msgspec import to_builtins
 from rich.console import Console
 
 from actors.base import Actor, Address, Poisoned, System
 from actors.commands import market_choice, origin, summary
+from actors.commands.apart import answered_apart
 from actors.commands.facts import going_on
 from actors.commands.folders import full, owned, run_dir
-from actors.commands.refused import DONE, FAILED, FORCED, CannotRunError
+from actors.commands.options import Options
+from actors.commands.refused import DONE, FAILED, FORCED, CannotRunError, FailedError
 from actors.commands.view import REDRAW_SECONDS, Screen, screen
-from actors.messages import GetStatus, Id, RunState, Start, StatusReport, Stop
+from actors.messages import GetStatus, Id, RunState, Start, StatusReport, Stop, Unlock
 from actors.supervisor import Supervisor
 from storage import logs
 from storage.config import Run, Settings, load
@@ -30,41 +32,51 @@ GRACE_SECONDS = 5.0  # Over the drain's own limit.
 OVER = (RunState.STOPPED, RunState.FAILED)
 
 
-class Options(Struct, frozen=True):
-    """Of the command line; what is in config.toml as well is in `overrides`."""
-
-    config: Path
-    overrides: dict[str, object]
-    summary: Path | None = None
-    view: bool = True
-
-
 def paper(options: Options) -> int:
     """Exit code; ConfigError or CannotRunError, with nothing started and nothing left behind."""
     settings = load(options.config, options.overrides)
+    if settings.run.mode != "paper":
+        raise CannotRunError(
+            f'run.mode = "{settings.run.mode}": this trades play money alone; `run.py live` does not.'
+        )
+    return run_through(settings, options)
+
+
+def run_through(settings: Settings, options: Options, unlock: Unlock | None = None) -> int:
+    """From the start to the summary; `unlock` for a run that signs."""
     if options.summary is not None and not options.summary.parent.is_dir():
         raise CannotRunError(f"--summary {options.summary}: its folder is not there; make it first.")
+    if settings.ai.enabled and (sentence := answered_apart(lambda: model_refusal(settings))):
+        raise CannotRunError(sentence)
     console = Console()
     with owned(Path(settings.run.data_dir)) as data_dir:
         run, sentence = market_choice.chosen(settings, origin.continued(settings.run, data_dir))
-        origin.check(run, data_dir)
-        console.print(sentence, highlight=False, soft_wrap=True)
+        origin.check(run, data_dir, settings.evm.chain, settings.live.wallet)
+        console.print(sentence, highlight=False, soft_wrap=True, markup=False)  # Tokens name themselves.
         logs.rotate(logs_path(data_dir))
         logs.start(logs_path(data_dir), "launcher")
-        origin.remember(run, data_dir)
-        last = trade(settings, run, data_dir, screen(console, options.view))
+        origin.remember(run, data_dir, settings.evm.chain, settings.live.wallet)
+        begin = Start(Id("start"), to_builtins(settings), to_builtins(run), unlock)
+        last = trade(begin, run, data_dir, screen(console, options.view))
         return _ended(last, settings, run, options, console)
 
 
+def model_refusal(settings: Settings) -> str:
+    """Why the model may not trade; the compiler is not for the process that watches the others."""
+    from strategies.ai_model import LEAST_TOKENS, refusal  # noqa: PLC0415
+
+    return refusal(settings, LEAST_TOKENS)
+
+
 def trade(
-    settings: Settings, run: Run, data_dir: Path, view: Screen, supervisor: type[Actor] = Supervisor
+    begin: Start, run: Run, data_dir: Path, view: Screen, supervisor: type[Actor] = Supervisor
 ) -> StatusReport | None:
     """Start everything and watch it to its end; None if it had to be ended hard."""
     sockets = run_dir(data_dir)
     logger.info("starts on {} with seed {}", run.feed, run.seed)
     system = System.start(sockets)
     try:
-        return Watch(system, settings, run, view, supervisor).to_the_end()
+        return Watch(system, begin, run, view, supervisor).to_the_end()
     finally:
         view.close()
         system.shutdown()
@@ -87,18 +99,12 @@ def _ended(
     return FAILED if made.promises.broken else DONE
 
 
-class FailedError(Exception):
-    """The run has ended by itself, and not as it should: a sentence for the operator."""
-
-
 class Watch:
     """The conversation with the supervisor, a question a quarter of a second."""
 
-    def __init__(
-        self, system: System, settings: Settings, run: Run, view: Screen, supervisor: type[Actor]
-    ) -> None:
+    def __init__(self, system: System, begin: Start, run: Run, view: Screen, supervisor: type[Actor]) -> None:
         self._system, self._run, self._view, self._class = system, run, view, supervisor
-        self._start = Start(Id("start"), to_builtins(settings), to_builtins(run))
+        self._start = begin
         self._asked = 0
         self._successors = 0
         self._report: StatusReport | None = None

@@ -18,7 +18,7 @@ from actors.commands.folders import owner, run_dir
 from actors.commands.origin import remembered
 from actors.commands.refused import DONE, CannotRunError
 from actors.commands.view import say
-from actors.messages import Dead, Id, Landed, Reverted, Side, Status
+from actors.messages import NEVER, Allowed, Dead, Id, Landed, Reverted, Side, Status
 from actors.processes import admin_pid
 from chains.paper.venue import PaperVenue, has_record
 from chains.resolution import Answer, outcome, seen
@@ -32,7 +32,7 @@ from storage.log_file import archives_of
 from storage.recovery import case_of
 from storage.recovery import recover as to_recover
 from storage.start import started
-from storage.story import Decimals, moment, worded
+from storage.story import Decimals, moment, worded, worded_all
 
 KEPT = ("", "-wal")  # Of a SQLite file; the index in -shm is made anew.
 
@@ -68,8 +68,8 @@ def recover(settings: Settings, dry_run: bool, as_json: bool) -> int:
     data_dir = Path(settings.run.data_dir)
     if not dry_run:
         raise CannotRunError(
-            f"Every start recovers by itself: `run.py paper --data-dir {data_dir}`.  To see what it would "
-            f"do, and do nothing: `run.py recover --dry-run --data-dir {data_dir}`."
+            f"Every start recovers by itself: `run.py paper --data-dir {data_dir}`, or `live`.  "
+            f"To see what it would do, and do nothing: `run.py recover --dry-run --data-dir {data_dir}`."
         )
     plan = planned(settings)
     if as_json:
@@ -90,13 +90,14 @@ def planned(settings: Settings) -> Plan:
             _copy(data_dir, copy)
             _assert_idle(data_dir)  # Nobody wrote while it was copied.
             folded, lsn = _folded(data_dir, copy)
-            evidence = _asked(copy, folded, settings, _seed(data_dir, settings))
+            evidence = _evidence(data_dir, copy, folded, settings)
     except OSError as error:
         raise CannotRunError(
             f"The log could not be copied to look at it ({(error.strerror or str(error)).lower()}): "
             f"set TMPDIR to a folder with room for it."
         ) from error
-    warning = "" if evidence.head_ns is not None or not folded.live else _missing_venue(data_dir)
+    known = evidence.head_ns is not None or not folded.live or _is_live(data_dir)
+    warning = "" if known else _missing_venue(data_dir)
     return Plan(str(log_path(data_dir)), lsn, steps(folded, evidence, decimals), warning)
 
 
@@ -118,8 +119,7 @@ def _step(
     market_ns: int,
     decimals: Decimals,
 ) -> Step:
-    reservation = folded.ledger.reservations[live.order.id]
-    holds = worded(reservation.amount, reservation.asset, decimals)
+    holds = worded_all(folded.ledger.reservations[live.order.id], decimals)
     order, deadline = live.order, moment(live.order.deadline_ns)
     step = Step(order.id, live.status, order.side, None, holds, "", "")
     if not live.attempts:
@@ -160,14 +160,17 @@ def _then(live: LiveOrder, answer: Answer, decimals: Decimals) -> str:
                 f"book it as landed: {worded(end.amount_in, paid, decimals)} for "
                 f"{worded(end.amount_out, got, decimals)}, fee {worded(end.fee, order.fee_asset, decimals)}"
             )
+        case Allowed() as end:
+            fee = worded(end.fee, order.fee_asset, decimals)
+            return f"book its {end.leg} as landed, for a fee of {fee}; then its next transaction is signed"
         case Reverted() as end:
             return f"book it as reverted, for its fee of {worded(end.fee, order.fee_asset, decimals)} alone"
         case Dead() as end:
             return f"book it as dead ({end.evidence}); all that it holds is free again"
         case None:
-            return (
-                f"ask at every tick; it can land until {moment(signed.valid_until_ns)}, and holds until proof"
-            )
+            free = signed.valid_until_ns == NEVER
+            until = "while its nonce is free" if free else f"until {moment(signed.valid_until_ns)}"
+            return f"ask at every tick; it can land {until}, and holds until proof"
 
 
 def _assert_idle(data_dir: Path) -> None:
@@ -206,6 +209,19 @@ def _folded(data_dir: Path, copy: Path) -> tuple[Books, int]:
     except log.LogError as error:
         sentence = str(error).replace(str(log_path(copy)), str(log_path(data_dir)))
         raise log.LogError(f"A start would refuse this log: {sentence}") from error
+
+
+def _evidence(data_dir: Path, copy: Path, folded: Books, settings: Settings) -> Evidence:
+    if _is_live(data_dir):
+        unasked = Unanswered("this looks at the log alone; a start asks the chain's nodes")
+        return Evidence(None, {id: unasked for id, live in folded.live.items() if live.attempts})
+    return _asked(copy, folded, settings, _seed(data_dir, settings))
+
+
+def _is_live(data_dir: Path) -> bool:
+    """With real money, of whose orders a chain knows and no file."""
+    origin = remembered(data_dir)
+    return origin is not None and bool(origin.wallet)
 
 
 def _asked(copy: Path, folded: Books, settings: Settings, seed: int) -> Evidence:

@@ -8,3 +8,7 @@ FORCED = 3  # A stop took too long, and was ended hard; the log settles it at th
 
 class CannotRunError(Exception):
     """One sentence for the operator, with what to do."""
+
+
+class FailedError(Exception):
+    """The run has ended by itself, and not as it should: a sentence for the operator."""

@@ -6,14 +6,19 @@ from pathlib import Path
 
 from msgspec import Struct, json
 from rich.table import Table
+from rich.text import Text
 
-from actors.commands.facts import Facts, MarketFacts, facts_of
+from actors.commands.chain_check import Compared, compared
+from actors.commands.facts import NATIVE_DECIMALS, Facts, MarketFacts, facts_of
+from actors.commands.naming import named, shortened
 from actors.messages import PRICE_SCALE, Asset, Landed, Price, Reverted, StatusReport, Units
+from chains.amounts import quote_of
 from chains.paper.book import Book, Transaction
 from storage import books, log
 from storage.amounts import shown
 from storage.audit import CHECKED, Audit, Broken, audited
 from storage.config import Run, Settings
+from storage.consent import LIVE
 from storage.layout import log_path, projection_path, venue_path
 from storage.projection import digest, rebuild
 
@@ -35,8 +40,11 @@ class OpenPosition(Struct, frozen=True):
 
 
 class Promises(Struct, frozen=True):
+    """`unchecked` says which could not be looked at, and why."""
+
     checked: tuple[str, ...]
     broken: tuple[Broken, ...]
+    unchecked: str = ""
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -64,24 +72,33 @@ class Summary(Struct, frozen=True, kw_only=True):
     wal_head_hash: str
     projection_sha256: str
     promises: Promises
+    budgets: dict[str, int] = {}  # Of strategies, in basis points of the deposits, at the end.
+    rebalances: int = 0
+    symbols: dict[Asset, str] = {}  # What tokens call themselves.
 
 
 def of_run(last: StatusReport, settings: Settings, run: Run) -> Summary:
     """Call it when every process of the run has ended."""
     data_dir, facts = Path(run.data_dir), facts_of(last)
     path = log_path(data_dir)
-    audit = audited(log.records(path))
-    broken = [
-        *audit.broken,
-        *_against_the_books(audit, books.fold(record for _, record in log.records(path))),
-        *against_the_venue(audit, _transactions(venue_path(data_dir))),
-    ]
+    audit, folded = audited(log.records(path)), books.fold(record for _, record in log.records(path))
     rebuilt, fault = _projection(data_dir)
-    broken += fault
-    checked = (*CHECKED, "settle-from-chain", "replay")
-    return summed(
-        audit, facts, settings, last, log.head_of(path).hash.hex(), rebuilt, Promises(checked, tuple(broken))
-    )
+    broken = [*audit.broken, *against_the_books(audit, folded), *fault]
+    if run.mode == LIVE:
+        seen = compared(settings, folded)
+    else:
+        seen = Compared()
+        broken += against_the_venue(audit, _transactions(venue_path(data_dir)))
+    promises = promises_of(broken, seen, audit.lsn)
+    return summed(audit, facts, settings, last, log.head_of(path).hash.hex(), rebuilt, promises)
+
+
+def promises_of(broken: list[Broken], seen: Compared, lsn: int) -> Promises:
+    if seen.strange:
+        broken = [*broken, Broken("settle-from-chain", lsn, seen.strange)]
+    if seen.unknown:
+        return Promises((*CHECKED, "replay"), tuple(broken), f"settle-from-chain: {seen.unknown}")
+    return Promises((*CHECKED, "settle-from-chain", "replay"), tuple(broken))
 
 
 def summed(
@@ -94,10 +111,15 @@ def summed(
     promises: Promises,
 ) -> Summary:
     """Pure: the figures of a run."""
-    quote, decimals = Asset(f"paper:{settings.paper.quote}"), settings.paper.quote_decimals
+    quote, decimals = facts.portfolio.quote, facts.portfolio.quote_decimals
+    if quote is None:  # Nobody has told it a market.
+        quote, decimals = quote_of((), settings.paper)
 
     def amount(units: int) -> Amount:
         return Amount(quote, units, shown(units, decimals))
+
+    payer = facts.portfolio.fee_asset or quote
+    fees = Amount(payer, audit.fees[payer], shown(audit.fees[payer], NATIVE_DECIMALS))
 
     positions = tuple(_open_position(audit, facts.market, quote, decimals))
     values = [position.value.units for position in positions if position.value is not None]
@@ -110,11 +132,13 @@ def summed(
         bars=facts.market.bars, orders=len(audit.trades), fills=len(audit.fills), reverts=len(audit.reverts),
         refusals=facts.portfolio.refusals,
         free=amount(audit.free[quote]), reserved=amount(audit.reserved(quote)), positions=positions,
-        fees=amount(audit.fees[quote]), realised_pnl=amount(audit.realised[quote]),
+        fees=amount(audit.fees[quote]) if payer == quote else fees,
+        realised_pnl=amount(audit.realised[quote]),
         unrealised_pnl=None if value is None else amount(value - cost),
         equity_start=amount(start), equity_end=None if value is None else amount(idle + value),
         buy_and_hold=None if held is None else amount(held),
         wal_lsn=audit.lsn, wal_head_hash=head, projection_sha256=projected, promises=promises,
+        budgets=facts.portfolio.budgets, rebalances=audit.rebalances, symbols=facts.market.symbols,
     )  # fmt: skip
 
 
@@ -145,17 +169,19 @@ def held_instead(start: int, market: MarketFacts) -> Units | None:
 
 
 # -- promises that need more than the log --
-def _against_the_books(audit: Audit, folded: books.Books) -> list[Broken]:
-    """Two ways of adding up the same log."""
-    quote = audit.quote or Asset("")
-    account = folded.ledger.account(quote)
-    pairs = {
-        "free": (account.free, audit.free[quote]),
-        "reserved": (account.reserved, audit.reserved(quote)),
-        "fees": (account.fees, audit.fees[quote]),
-        "realised": (account.realised, audit.realised[quote]),
-        "cost": (account.cost, sum(holding.cost for holding in audit.holdings.values())),
-    }
+def against_the_books(audit: Audit, folded: books.Books) -> list[Broken]:
+    """Two ways of adding up the same log, asset by asset."""
+    pairs: dict[str, tuple[int, int]] = {}
+    for asset in sorted({*folded.ledger.accounts, *audit.paid_in}):
+        account = folded.ledger.account(asset)
+        cost = sum(holding.cost for holding in audit.holdings.values() if holding.quote == asset)
+        pairs |= {
+            f"{asset}: free": (account.free, audit.free[asset]),
+            f"{asset}: reserved": (account.reserved, audit.reserved(asset)),
+            f"{asset}: fees": (account.fees, audit.fees[asset]),
+            f"{asset}: realised": (account.realised, audit.realised[asset]),
+            f"{asset}: cost": (account.cost, cost),
+        }
     wrong = [f"{name} is {one} in the books and {other} in the audit" for name, (one, other) in pairs.items()
              if one != other]  # fmt: skip
     return [Broken("replay", audit.lsn, sentence) for sentence in [*wrong, *books.faults(folded)]]
@@ -228,38 +254,54 @@ def write(made: Summary, path: Path) -> None:
 
 
 def table(made: Summary) -> Table:
-    drawn = Table(
-        title=f"{made.mode} run, {made.state}: {made.feed}", title_justify="left", show_header=False
-    )
+    live = made.mode == LIVE
+    kind = "LIVE run, real money" if live else f"{made.mode} run"
+    title = Text(f"{kind}, {made.state}: {shortened(made.feed)}", style="bold red" if live else "")
+    drawn = Table(title=title, title_justify="left", show_header=False)
+    gas = "" if made.fees.asset == made.free.asset else f", without {made.fees.asset.rpartition(':')[2]} fees"
+
+    def words(amount: Amount | None) -> str:
+        return _words(amount, made.symbols)
+
     refusals = ", ".join(f"{reason} {count}" for reason, count in sorted(made.refusals.items()))
     rows = {
         "bars": f"{made.bars:,}",
         "orders, fills, reverts": f"{made.orders:,}, {made.fills:,}, {made.reverts:,}",
         "refusals": refusals or "none",
-        "free": _words(made.free),
-        "reserved": _words(made.reserved),
-        **{f"position {each.token}": f"{each.quantity.decimal or each.quantity.units} for {_words(each.cost)}"
+        "free": words(made.free),
+        "reserved": words(made.reserved),
+        **{f"position {named(each.token, made.symbols)}":
+           f"{each.quantity.decimal or each.quantity.units} for {words(each.cost)}"
            for each in made.positions},
-        "fees": _words(made.fees),
-        "realised PnL": _words(made.realised_pnl),
-        "unrealised PnL": _words(made.unrealised_pnl),
-        "equity": f"{_words(made.equity_start)} -> {_words(made.equity_end)}",
-        "buy and hold": _words(made.buy_and_hold),
+        "fees": words(made.fees),
+        f"realised PnL{gas}": words(made.realised_pnl),
+        "unrealised PnL": words(made.unrealised_pnl),
+        f"equity{gas}": f"{words(made.equity_start)} -> {words(made.equity_end)}",
+        "buy and hold": words(made.buy_and_hold),
+        **({"budgets": shares(made)} if made.budgets else {}),
         "log": f"{made.wal_lsn:,} records, head {made.wal_head_hash[:16]}",
-        "promises": _kept(made.promises),
+        "promises": kept(made.promises),
     }  # fmt: skip
     for name, value in rows.items():
-        drawn.add_row(name, value)
+        drawn.add_row(Text(name), Text(value))
     return drawn
 
 
-def _words(amount: Amount | None) -> str:
-    return "not known" if amount is None else f"{amount.decimal} {amount.asset.rpartition(':')[2]}"
+def shares(made: Summary) -> str:
+    each = ", ".join(f"{name} {shown(share, 2)} %" for name, share in made.budgets.items())
+    return f"{each}, rebalanced {made.rebalances} times"
 
 
-def _kept(promises: Promises) -> str:
+def _words(amount: Amount | None, symbols: dict[Asset, str]) -> str:
+    if amount is None:
+        return "not known"
+    return f"{amount.decimal} {named(amount.asset, symbols).rpartition(':')[2]}"
+
+
+def kept(promises: Promises) -> str:
     if not promises.broken:
-        return f"all {len(promises.checked)} kept"
+        kept = f"all {len(promises.checked)} kept"
+        return f"{kept}; not looked at: {promises.unchecked}" if promises.unchecked else kept
     return "BROKEN: " + "; ".join(
         f"{each.promise} (record {each.lsn}): {each.sentence}" for each in promises.broken
     )

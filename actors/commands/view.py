@@ -9,13 +9,16 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from actors.commands.facts import Facts, facts_of
-from actors.messages import PRICE_SCALE, Price, RunState, StatusReport
-from storage.amounts import shown
+from actors.commands.facts import NATIVE_DECIMALS, Facts, facts_of
+from actors.commands.naming import brief, named, readable, shortened
+from actors.messages import BPS, PRICE_SCALE, Price, RunState, StatusReport
+from storage.consent import LIVE
+from storage.story import moment
 
 REDRAW_SECONDS = 0.25
 LINE_SECONDS = 5.0
 NOT_KNOWN = "?"
+MONEY = {LIVE: "LIVE, real money", "paper": "PAPER, play money", "": "No run yet"}
 STYLES = {RunState.RUNNING: "green", RunState.FAILED: "bold red", RunState.STOPPED: "bold"}
 
 
@@ -71,7 +74,7 @@ class Terminal:
             self._live.update(picture(report, self._progress), refresh=True)
 
     def say(self, sentence: str) -> None:
-        self._live.console.print(sentence, highlight=False)
+        self._live.console.print(sentence, highlight=False, markup=False)
 
     def close(self) -> None:
         self._live.stop()
@@ -102,10 +105,13 @@ def screen(console: Console, wanted: bool) -> Screen:
 
 
 def line(report: StatusReport, progress: Progress) -> str:
+    """It says which of all lines are about real money."""
     facts = facts_of(report)
     portfolio, positions = facts.portfolio, len(facts.positions.open)
+    live = "LIVE " if report.mode == LIVE else ""
     return (
-        f"{report.state.value}: {progress.words(facts)}; equity {_money(facts, portfolio.equity_cost)}, "
+        f"{live}{report.state.value}: {progress.words(facts)}; "
+        f"equity {_money(facts, portfolio.equity_cost)}, "
         f"{positions} position{'' if positions == 1 else 's'}, {portfolio.fills} fills, "
         f"{len(facts.executor.in_flight)} in flight, log at {facts.wal.lsn}"
     )
@@ -115,6 +121,8 @@ def picture(report: StatusReport, progress: Progress) -> RenderableType:
     facts = facts_of(report)
     side_by_side = Columns([_prices(facts), _books(facts), _health(report)], padding=(0, 3))
     parts: list[RenderableType] = [_headline(report, facts, progress), side_by_side]
+    if facts.portfolio.budgets:
+        parts.append(_budgets(facts))
     if facts.positions.open:
         parts.append(_positions(facts))
     if facts.executor.in_flight:
@@ -123,17 +131,22 @@ def picture(report: StatusReport, progress: Progress) -> RenderableType:
 
 
 def _headline(report: StatusReport, facts: Facts, progress: Progress) -> RenderableType:
-    text = Text(f"PAPER, play money   {report.state.value}", style=STYLES.get(report.state, "yellow"))
-    text.append(f"   {facts.market.feed}\n{progress.words(facts)}   {report.sentence}", style="default")
+    text = Text(MONEY[report.mode], style="bold red" if report.mode == LIVE else "green")
+    text.append(f"   {report.state.value}", style=STYLES.get(report.state, "yellow"))
+    text.append(
+        f"   {shortened(facts.market.feed)}\n{progress.words(facts)}   {report.sentence}", style="default"
+    )
     for scope, reason in facts.portfolio.halts.items():
         text.append(f"\nHALTED ({scope}): {reason}", style="bold red")
+    for strategy, note in facts.notes.items():
+        text.append(f"\n{strategy} is {note}", style="yellow" if note.startswith("off") else "dim")
     return text
 
 
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
     for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", no_wrap=True)
+        table.add_column(Text(column), justify="right" if number else "left", no_wrap=True)
     return table
 
 
@@ -143,25 +156,41 @@ def _prices(facts: Facts) -> Table:
         first = facts.market.first_prices.get(token)
         change = f"{100 * (price / first - 1):+.1f} %" if first else NOT_KNOWN
         stale = "red" if token in facts.market.stale else ""
-        table.add_row(token, _price(facts, price), change, style=stale)
+        table.add_row(Text(_name(facts, token)), _price(facts, price), change, style=stale)
     return table
 
 
 def _books(facts: Facts) -> Table:
-    portfolio, table = facts.portfolio, _table("Books", "", f"{facts.portfolio.quote or ''}")
+    portfolio, table = facts.portfolio, _table("Books", "", _name(facts, facts.portfolio.quote or ""))
     unrealised = [position.unrealised for position in facts.positions.open]
     known = None if None in unrealised else sum(amount for amount in unrealised if amount is not None)
     rows = {
         "free": portfolio.free, "reserved": portfolio.reserved, "in positions, at cost": portfolio.cost,
         "equity, at cost": portfolio.equity_cost, "unrealised": known, "realised": portfolio.realised,
-        "fees": portfolio.fees,
     }  # fmt: skip
     if portfolio.unsettled:
         rows["not final yet"] = portfolio.unsettled
     for name, amount in rows.items():
         table.add_row(name, _money(facts, amount))
+    for name, words in _fees(facts).items():
+        table.add_row(name, Text(words))
     refusals = sum(portfolio.refusals.values())
     table.add_row("orders / fills / refusals", f"{portfolio.orders} / {portfolio.fills} / {refusals}")
+    return table
+
+
+def _budgets(facts: Facts) -> Table:
+    """Shares of the deposits; and what earned them."""
+    since = facts.portfolio.rebalanced_ns
+    title = f"Budgets since {moment(since)}" if since else "Budgets, until the first week is over"
+    table = _table(title, "strategy", "budget", "in its shadow", "trades there")
+    for name, share in facts.portfolio.budgets.items():
+        shadow = facts.mixer.shadows.get(name)
+        result = NOT_KNOWN if shadow is None else f"{shadow.result_ppm / 10_000:+.2f} %"
+        table.add_row(
+            name, f"{share / 100:.2f} %", result, NOT_KNOWN if shadow is None else str(shadow.trades)
+        )
+    table.add_row("cash", f"{(BPS - sum(facts.portfolio.budgets.values())) / 100:.2f} %", "", "")
     return table
 
 
@@ -179,8 +208,8 @@ def _positions(facts: Facts) -> Table:
     for position in facts.positions.open:
         decimals = facts.market.token_decimals.get(position.token)
         table.add_row(
-            position.token,
-            NOT_KNOWN if decimals is None else shown(position.quantity, decimals)[:14],
+            Text(_name(facts, position.token)),
+            NOT_KNOWN if decimals is None else brief(position.quantity, decimals),
             _money(facts, position.cost),
             _price(facts, position.entry_price),
             _price(facts, position.last_price),
@@ -194,8 +223,24 @@ def _in_flight(facts: Facts) -> Table:
     for order in facts.executor.in_flight:
         details = order if isinstance(order, dict) else {"id": str(order)}
         rest = ", ".join(f"{name} {value}" for name, value in details.items() if name != "id")
-        table.add_row(str(details.get("id", "")), rest)
+        table.add_row(Text(readable(str(details.get("id", "")), facts.market.symbols)), Text(rest))
     return table
+
+
+def _fees(facts: Facts) -> dict[str, str]:
+    """In the quote; or in the chain's coin, of which what is left is shown too: without it nothing moves."""
+    portfolio = facts.portfolio
+    if portfolio.fee_asset in {None, portfolio.quote}:
+        return {"fees": _money(facts, portfolio.fees)}
+    paid, left = (
+        NOT_KNOWN if amount is None else f"{brief(amount, NATIVE_DECIMALS, 7)} {portfolio.coin}"
+        for amount in (portfolio.fees, portfolio.free_for_fees)
+    )
+    return {"fees": paid, "left for fees": left}
+
+
+def _name(facts: Facts, asset: str) -> str:
+    return named(asset, facts.market.symbols)
 
 
 def _money(facts: Facts, units: int | None) -> str:

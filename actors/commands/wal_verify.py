@@ -18,7 +18,7 @@ from storage.config import Settings
 from storage.layout import log_path
 from storage.log_file import archives_of, assert_format, reader, rows_of, snapshot_in
 from storage.snapshots import unpacked
-from storage.story import Decimals, span, worded
+from storage.story import Decimals, span, worded_all
 
 
 class OpenOperation(Struct, frozen=True):
@@ -127,12 +127,12 @@ def _cut(rows: list[Row], lsn: int) -> Iterator[list[Row]]:
 
 
 def _open(live: LiveOrder, folded: Books, now_ns: int, decimals: Decimals) -> OpenOperation:
-    order, reservation = live.order, folded.ledger.reservations.get(live.order.id)
+    order = live.order
     return OpenOperation(
         order.id, live.status, order.side, order.token, str(order.at_ns),
         max(0, now_ns - order.at_ns) // 10**9, len(live.attempts),
         live.attempts[-1].tx_id if live.attempts else None,
-        worded(reservation.amount, reservation.asset, decimals) if reservation else "nothing",
+        worded_all(folded.ledger.reservations.get(order.id, {}), decimals),
     )  # fmt: skip
 
 

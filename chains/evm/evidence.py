@@ -6,8 +6,9 @@ more, which every node takes (geth asks for 10 %).
 """
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from actors.messages import Landed
+from actors.messages import Landed, Units
 from chains.venue import Receipt, Seen
 from storage import evidence
 from storage.evidence import Channel, Deadline, Depth, Evm, Fee, Node, Nonce, Pool, Wallet
@@ -23,6 +24,7 @@ class View(Struct, frozen=True):
     count_at_k: int  # And at the newest block that is final.
     receipts: tuple[Receipt, ...] = ()  # Of the order's attempts.
     pooled: frozenset[str] = frozenset()  # Those that wait in its pool.
+    done: tuple[Receipt, ...] = ()  # Of what the order has done before.
 
 
 class Chain(Struct, frozen=True):
@@ -46,6 +48,7 @@ class Question(Struct, frozen=True):
 def seen(chain: Chain, question: Question, first: View | None, second: View | None) -> Seen:
     """`second`: another node's view of the same block; None if it was not asked or has none."""
     case = question.case
+    first, second = (view and _charged(case, view) for view in (first, second))
     receipt, newest = _receipt(case, first), case.live.attempts[-1] if case.live.attempts else None
     clock_ns = first.at_ns if first and newest else question.now_ns
     found = Evm(
@@ -59,7 +62,14 @@ def seen(chain: Chain, question: Question, first: View | None, second: View | No
         channel=Channel(newest.channel) if newest else Channel.PUBLIC,
         wallet=question.wallet,
     )
-    return Seen(found, receipt, found.depth is Depth.FINAL, _proof(case, first))
+    final = found.depth is Depth.FINAL if newest else _done(case, first)
+    broken, foreign = _broken(question, first, second), _foreign(case, first, second)
+    return Seen(found, receipt, final, _proof(case, first), broken, foreign)
+
+
+def unseen(chain: Chain, question: Question, sentence: str) -> Seen:
+    """No node gave an answer that can be used, for this reason."""
+    return replace(seen(chain, question, None, None), proof=sentence)
 
 
 def raised(fee: int) -> int:
@@ -73,14 +83,36 @@ def _node(chain: Chain, question: Question, first: View | None, second: View | N
     if first.head < question.case.newest_block:
         return Node.LAGGING
     torn = any(_torn(chain, question.case, view) for view in (first, second) if view)
-    undone = first.count_at_k < question.case.settled  # What was final is gone: more than a reorg.
+    undone = is_undone(question.case, first)
     return Node.DISAGREES if torn or undone or _contradicts(first, second) else Node.OK
+
+
+def is_undone(case: Case, view: View) -> bool:
+    """What was final is gone, this node says: more than a reorg, or it is far behind."""
+    return view.count_at_k < case.settled
 
 
 def in_doubt(case: Case, view: View) -> bool:
     """A booked fill that this node does not show as it was booked: it may have lost it, so ask another."""
     receipt = _receipt(case, view)
     return case.booked is not None and (receipt is None or not receipt.landed)
+
+
+def _broken(question: Question, first: View | None, second: View | None) -> str:
+    """Two nodes say that what was final is gone, and both are past the block at which we saw it.
+
+    A head is that far if it is no older than the tick, and nothing was written since the tick before.
+    """
+    case = question.case
+    if first is None or second is None or not is_undone(case, first):
+        return ""
+    same = (first.head, first.count_at_k) == (second.head, second.count_at_k)
+    if not same or not first.at_ns >= question.now_ns > case.touched_ns:
+        return ""
+    return (
+        f"nonce {case.settled - 1} was used for good, and two nodes say that at block {first.head} it is "
+        f"not: what was final is gone.  Compare the wallet with the log before this is lifted"
+    )
 
 
 def _torn(chain: Chain, case: Case, view: View) -> bool:
@@ -110,6 +142,36 @@ def _receipt(case: Case, view: View | None) -> Receipt | None:
 
 def _amounts(fill: Receipt | Landed) -> tuple[int, int, int]:
     return fill.amount_in, fill.amount_out, fill.fee
+
+
+def _charged(case: Case, view: View) -> View:
+    """An order's end also pays what its approvals have cost more, or less, than was booked: a reorg may have
+    moved them to a block with another price.  Not beyond what the order may pay, and no less than nothing.
+    """
+    booked = {each.allowed.tx_id: each.allowed.fee for each in case.live.legs_done}
+    more = sum(receipt.fee - booked[receipt.tx_id] for receipt in view.done)
+    if not more:
+        return view
+    most = case.live.fee_left
+    receipts = (replace(each, fee=Units(max(0, min(most, each.fee + more)))) for each in view.receipts)
+    return replace(view, receipts=tuple(receipts))
+
+
+def _foreign(case: Case, first: View | None, second: View | None) -> str:
+    """A reorg has undone what an order had done, and a stranger then used its nonce for good."""
+    if first is None or second is None:
+        return ""
+    shown = {receipt.tx_id for view in (first, second) for receipt in view.done}
+    for each in case.live.legs_done:
+        nonce, tx_id = each.signed.nonce, each.allowed.tx_id
+        if nonce < min(first.count_at_k, second.count_at_k) and tx_id not in shown:
+            return f"nonce {nonce} was used for good, and not by our {tx_id}: two nodes say so"
+    return ""
+
+
+def _done(case: Case, first: View | None) -> bool:
+    """Whether no reorg can undo what an order without bytes has done so far."""
+    return first is not None and all(each.signed.nonce < first.count_at_k for each in case.live.legs_done)
 
 
 def _kind(case: Case, receipt: Receipt | None) -> evidence.Receipt:

@@ -16,3 +16,5 @@ def open_feed(settings: Settings, run: Run) -> Feed:
             return SimulatedFeed(settings.simulated, settings.paper, run.seed, pool.pool_depth, pool.fee_pips)
         case "auto" | "live":
             raise ValueError(f'feed = "{run.feed}" is decided by whether live prices can be reached')
+        case "chain":
+            raise ValueError('feed = "chain" is not read but followed')

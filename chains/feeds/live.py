@@ -1,10 +1,9 @@
-"""Live prices as a feed: a ring of the last ticks, which the Market actor adds to after each poll."""
+"""Live prices as a feed: a ring of the last ticks, which the Market actor adds to as they come."""
 
 from collections import deque
 from itertools import islice
 
 from actors.messages import Instrument, Tick
-from storage.config import Live
 
 RING = 10_000  # Ticks that a subscriber may be behind before it misses some.
 
@@ -13,13 +12,11 @@ class LiveFeed:
     paced = False
     total: int | None = None
 
-    def __init__(self, instruments: tuple[Instrument, ...], live: Live) -> None:
-        self.instruments = instruments
-        self.bar_ns = live.poll_seconds * 10**9
+    def __init__(self, instruments: tuple[Instrument, ...], bar_seconds: int, name: str) -> None:
+        self.instruments, self.name = instruments, name
+        self.bar_ns = bar_seconds * 10**9
         self._ring: deque[Tick] = deque(maxlen=RING)
         self._dropped = 0
-        tokens = ", ".join(instrument.token for instrument in instruments)
-        self.name = f"live prices of GeckoTerminal, {tokens}, every {live.poll_seconds} s"
 
     def add(self, tick: Tick) -> bool:
         """False, and nothing added, if it has no bars or is not newer than the last."""

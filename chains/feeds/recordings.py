@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
 
 from actors.messages import Tick
 from chains.feeds.series import Series, open_series
-from chains.feeds.tables import RecordingError
+from chains.feeds.tables import RecordingError, Times
 from storage.config import Paper, Recording
 
 __all__ = ["RecordedFeed", "RecordingError", "open_recordings"]
@@ -22,6 +24,16 @@ def open_recordings(paths: Sequence[str | Path], paper: Paper, recording: Record
     if not paths:
         raise RecordingError("no recording is named; give --recording FILE or run.recordings")
     return RecordedFeed([open_series(Path(path), paper, recording) for path in paths])
+
+
+class InOrder(Struct, frozen=True):
+    """The bars of moment m are firsts[m] to firsts[m + 1]; each is row `row` of series `owner`."""
+
+    series: tuple[Series, ...]
+    moments: Times
+    firsts: Times
+    owner: npt.NDArray[np.int32]
+    row: Times
 
 
 class RecordedFeed:
@@ -54,6 +66,10 @@ class RecordedFeed:
 
     def position(self, at_ns: int) -> int:
         return int(np.searchsorted(self._moments, at_ns, side="right"))
+
+    def in_order(self) -> "InOrder":
+        """All at once, for whoever reads it from the first bar to the last."""
+        return InOrder(tuple(self._series), self._moments, self._firsts, self._owner, self._row)
 
     def _tick(self, place: int) -> Tick:
         members = range(int(self._firsts[place]), int(self._firsts[place + 1]))

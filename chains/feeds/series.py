@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from actors.messages import PRICE_SCALE, Asset, Bar, Instrument, Price, Units
 from chains.amounts import to_units
+from chains.feeds.kept import KeptBars, is_kept
 from chains.feeds.names import PoolName, decimals_of, pool_name, token_name
 from chains.feeds.tables import (
     INTEGER,
@@ -64,8 +65,10 @@ class Clock(Struct, frozen=True):
 
 
 def open_series(path: Path, paper: Paper, recording: Recording) -> Series:
-    """RecordingError unless the file is a V3 minute file or an OHLCV file, and sound."""
+    """RecordingError unless the file is one of our own, a V3 minute file or an OHLCV file, and sound."""
     names = header(path)
+    if is_kept(names):
+        return KeptBars(path, paper)
     time = next((name for name in TIME_NAMES if name in names), None)
     if time and all(name in names for name in POOL_NAMES):
         return PoolMinutes(path, time, paper)
@@ -104,6 +107,19 @@ class Candles:
             _check_liquidity(path, "liquidity", self._liquidity.tolist())
         self._depth = to_units(recording.pool_depth, paper.quote_decimals, "recording.pool_depth")
         self._scale = float(10**paper.quote_decimals)
+
+    def whole(self) -> tuple[list[Floats], Floats]:
+        """Prices (open, high, low, close) and what was traded, in quote units as `bar` has them, uncut.
+
+        A price is yet to be multiplied by PRICE_SCALE.
+        """
+        traded = self._volume * self._prices[3] if self._per_token else self._volume
+        return [column * self._scale for column in self._prices], traded * self._scale
+
+    @property
+    def depth(self) -> int | None:
+        """Of the quote in the pool, where the file does not say it; else None."""
+        return None if self._pool else self._depth
 
     def bar(self, row: int) -> Bar:
         open, high, low, close = (self._price(column[row]) for column in self._prices)

@@ -15,13 +15,13 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from actors.messages import BPS, Asset, Bar, Instrument, Order, Side, Tick, Units
-from chains.amounts import to_units
+from chains.amounts import quote_of, to_units
 from chains.paper.book import Book, Transaction
 from chains.paper.fate import SECOND, SILENT_BARS, Fate, fate_of, lands_at, silent, valid_seconds
 from chains.paper.transaction import Swap, decode, encode, tx_id
 from chains.pool import amount_out, in_and_out, price_impact_bps, reserves_at
 from chains.resolution import seen
-from chains.venue import Attempt, Missing, Quote, Receipt, Seen, Taken, Unanswered, Waiting
+from chains.venue import Attempt, Draft, Met, Missing, Quote, Receipt, Seen, Taken, Unanswered, Waiting
 from storage.books import Books, LiveOrder
 from storage.config import Paper
 from storage.evidence import Wallet
@@ -44,14 +44,41 @@ class PaperVenue:
     ) -> None:
         self._paper, self._seed, self._bar_ns = paper, seed, bar_ns
         self._instruments = {instrument.token: instrument for instrument in instruments}
-        self._quote = Asset(f"paper:{paper.quote}")
-        self._gas = to_units(paper.gas, paper.quote_decimals, "paper.gas")
+        self._quote, decimals = quote_of(instruments, paper)
+        self._gas = to_units(paper.gas, decimals, "paper.gas")
         self._book = Book(path)
-        self._fund(to_units(paper.capital, paper.quote_decimals, "paper.capital"))
+        self._fund(to_units(paper.capital, decimals, "paper.capital"))
         self._head_ns = self._saved_head_ns = self._book.value("head_ns") or 0
         self._pending = len(self._book.pending())
 
+    at_hand, shares_allowances, parallel = True, False, False
+
     # -- what the executor asks --
+    async def meet(self, books: Books) -> Met:
+        return Met(self._head_ns, self.balances(), self.strange(books))
+
+    async def prepare(self, live: LiveOrder, nonce: int, tick: Tick) -> Draft | Unanswered:
+        order = live.order
+        quote = self.quote(order.side, order.token, order.amount_in, tick)
+        return quote if isinstance(quote, Unanswered) else Draft(self.build(order, quote, nonce, tick.at_ns))
+
+    async def look(self, case: Case, wallet: Wallet, at_ns: int) -> Seen:
+        """The evidence on an order; one without bytes is not known here."""
+        attempts = case.live.attempts
+        answer = self.status(attempts[-1].tx_id, at_ns) if attempts else Unanswered("no bytes exist")
+        return seen(case, answer, wallet, at_ns)
+
+    async def broadcast(self, raw: str, at_ns: int, channel: str = CHANNEL) -> Taken | Unanswered:  # noqa: ARG002
+        return self.send(raw, at_ns)
+
+    async def revocation(self, live: LiveOrder, nonce: int) -> Draft | Unanswered | None:  # noqa: ARG002
+        """Play money is allowed to nobody."""
+        return None
+
+    async def replacement(self, live: LiveOrder, cancel: bool, at_ns: int) -> Draft | Unanswered:  # noqa: ARG002
+        raise AssertionError(f"{live.order.id}: a paper transaction ends by itself, nothing replaces it")
+
+    # -- what it is made of --
     def quote(self, side: Side, token: Asset, amount_in: int, tick: Tick) -> Quote | Unanswered:
         """What a swap would give at the close of this tick's bar."""
         bar = _bar_of(tick, token)
@@ -74,16 +101,7 @@ class PaperVenue:
         )  # fmt: skip
         return Attempt(raw, tx_id(raw), nonce, minimum, valid_until_ns, CHANNEL)
 
-    def replacement(self, live: LiveOrder, cancel: bool, now_ns: int) -> Attempt | Unanswered:  # noqa: ARG002
-        raise AssertionError(f"{live.order.id}: a paper transaction ends by itself, nothing replaces it")
-
-    def look(self, case: Case, wallet: Wallet, at_ns: int) -> Seen:
-        """The evidence on an order; one without bytes is not known here."""
-        attempts = case.live.attempts
-        answer = self.status(attempts[-1].tx_id, at_ns) if attempts else Unanswered("no bytes exist")
-        return seen(case, answer, wallet, at_ns)
-
-    def broadcast(self, raw: str, at_ns: int, channel: str = CHANNEL) -> Taken | Unanswered:  # noqa: ARG002
+    def send(self, raw: str, at_ns: int) -> Taken | Unanswered:
         """Idempotent.  ValueError if these bytes are no swap."""
         swap, id = decode(raw), tx_id(raw)
         tx = self._book.transaction(id) or self._receive(swap, raw, id, max(at_ns, self._head_ns))

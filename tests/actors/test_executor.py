@@ -159,7 +159,7 @@ def test_bytes_that_were_signed_and_perhaps_not_sent_are_sent_again_and_nothing_
 def test_a_swap_that_landed_while_nobody_looked_is_booked_once_with_what_the_receipt_says(world):
     world.write(opening(bought()))
     signed = world.sign(bought())
-    world.venue.broadcast(signed.raw, T0)
+    world.venue.send(signed.raw, T0)
     world.venue.advance(tick(1))
     world.successor(ticks(1, act_from=T0 + 1), ticks(2, act_from=T0 + MINUTE_NS + 1))
     (landed,) = world.bodies(Landed)
@@ -197,7 +197,7 @@ def test_silence_of_the_venue_is_no_outcome_and_absence_is_one_only_past_the_las
     world = World(tmp_path, replace(NICE, drop_bps=10_000))
     world.write(opening(bought()))
     signed = world.sign(bought())
-    world.venue.broadcast(signed.raw, T0)
+    world.venue.send(signed.raw, T0)
     minutes = (signed.valid_until_ns - T0) // MINUTE_NS
     answers = world.successor(*[ticks(minute, act_from=T0 + 1) for minute in range(1, minutes)])
     assert not world.bodies(Dead)
@@ -241,7 +241,7 @@ def test_a_log_that_knows_less_than_has_happened_trades_no_more(world):
     """As one restored from a copy: its books are not the wallet's."""
     world.write(opening(bought()))
     quote = world.venue.quote(Side.BUY, WETH, 100 * UNIT, tick(0))
-    world.venue.broadcast(world.venue.build(bought(), quote, 0, T0).raw, T0)
+    world.venue.send(world.venue.build(bought(), quote, 0, T0).raw, T0)
     assert not any(isinstance(each, Follow) for each in world.successor(ticks(0)))
     assert world.bodies(Signed) == []
 

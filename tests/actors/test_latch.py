@@ -2,7 +2,7 @@
 
 import pytest
 
-from actors.messages import Append, Committed, Halt, Id, Refusal, Refused, TickClosed
+from actors.messages import Address, Append, Committed, Halt, Id, Refusal, Refused, TickClosed
 from actors.portfolio import Portfolio
 from storage import logs
 from storage.replica import Replica
@@ -35,7 +35,7 @@ def test_a_halt_that_is_told_again_later_is_the_same_append(portfolio):
 @pytest.mark.parametrize("reason", [Refusal.ID_TAKEN, Refusal.TRANSITION_NOT_ALLOWED])
 def test_a_halt_that_a_predecessor_has_written_is_done(portfolio, reason):
     portfolio.heard(HALT)
-    portfolio.heard(Refused(HALT.id, reason))
+    portfolio.receive(Refused(HALT.id, reason), Address("wal"))
     assert appends(portfolio.wakes()) == []
 
 

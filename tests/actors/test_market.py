@@ -4,7 +4,7 @@ import pytest
 
 import actors.market as module
 from actors.market import Market
-from actors.messages import Address, Committed, Directory, Follow, Handled, Offered, Role, Ticks
+from actors.messages import Address, Committed, Directory, Follow, Handled, Id, Offered, Role, Ticks
 from storage import logs
 from tests.actors.alone import OUTSIDE, alone
 from tests.simulation.outside import Prices
@@ -47,3 +47,20 @@ def test_a_successor_is_offered_the_feed_and_given_nothing_before_it_has_said_fr
     assert [target for target, said in market.told[before:] if isinstance(said, Offered)] == ["heir"]
     assert ticks_to(market, Handled(Role("executor"), last_ns), Address("executor")) == []
     assert "heir" in ticks_to(market, Follow(role, 0), HEIR)
+
+
+def test_a_successor_sees_the_tick_that_is_being_closed_though_it_catches_up_in_several_steps(
+    market, monkeypatch
+):
+    """Its predecessor's wishes of that tick are waited for, and only it can repeat them."""
+    role = Role("strategist:momentum")
+    market.feed.ahead = 1
+    monkeypatch.setattr(market, "wake", lambda *_: None)
+    first_ns, second_ns = (tick.at_ns for tick in market.feed.ticks[:2])
+    for done in FOLLOWERS:
+        wishes = (Id("a wish"),) if done == role else ()
+        market.receive(Handled(Role(done), second_ns, wishes), Address(done))
+    actors = {Role(peer): HEIR if peer == role else Address(peer) for peer in PEERS}
+    market.receive(Directory(2, actors), OUTSIDE)
+    assert ticks_to(market, Follow(role, 0), HEIR) == ["heir"]
+    assert ticks_to(market, Handled(role, first_ns), HEIR) == ["heir"]

@@ -138,3 +138,18 @@ def test_a_wish_at_a_tick_that_was_read_ahead_is_told_to_a_new_market_with_its_o
     wish, _ = say(ticks(3, ENTRY // 2, token=WBTC))
     assert wish.token == WBTC
     assert Follow(Role("positions"), 3 * MINUTE_NS, (wish.id,)) in say("reborn", OFFERED)
+
+
+def test_a_position_that_was_opened_before_a_wish_that_was_read_ahead_is_watched_up_to_it(say):
+    """One that waits for the decision at a later tick has not seen what the new one does until then."""
+    desk = Desk()
+    desk.bought(WETH, HELD, at_ns=MINUTE_NS)
+    known = len(desk.appends)
+    desk.bought(WBTC, HELD, at_ns=2 * MINUTE_NS)
+    ahead, _ = say(ticks(2, ENTRY, ENTRY, ENTRY, ENTRY // 2))
+    assert ahead.at_ns == 5 * MINUTE_NS
+    (handled,) = say(*desk.appends[known:], ticks(3, ENTRY, token=WBTC))
+    assert (handled.through_ns, handled.wishes) == (3 * MINUTE_NS, ())
+    assert Follow(Role("positions"), 3 * MINUTE_NS, ()) in say("reborn", OFFERED)
+    wish, handled = say(ticks(4, ENTRY // 2, ENTRY // 2, token=WBTC))
+    assert (wish.token, wish.at_ns, handled.wishes) == (WBTC, 4 * MINUTE_NS, (wish.id,))

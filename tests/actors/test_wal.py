@@ -6,6 +6,7 @@ import pytest
 
 import actors.wal as module
 from actors.messages import (
+    WALLET,
     Address,
     Append,
     Committed,
@@ -15,6 +16,8 @@ from actors.messages import (
     Id,
     InArchives,
     Ready,
+    Refusal,
+    Refused,
     Role,
     SaveState,
     Snapshot,
@@ -29,9 +32,9 @@ from storage.log import Log, LogFailed
 from storage.log_file import archives_of
 from storage.replica import Replica, restored
 from storage.snapshots import packed
-from storage.trades import local
+from storage.trades import halting, lifting, local, opening
 from tests.actors.alone import OUTSIDE, alone
-from tests.deals import USDC, busy_desk
+from tests.deals import USDC, busy_desk, order
 
 DESK = busy_desk()
 APPENDS = (Append(Id("deposit"), (DESK.records[0],)), *DESK.appends)
@@ -298,3 +301,16 @@ def test_the_last_word_of_the_dead_is_not_written_after_their_successor_has_read
     assert wal.log.head.lsn == before
     wal.receive(NEW, heir)
     assert wal.log.head.lsn == before + 1
+
+
+def test_a_copy_of_what_a_halt_has_refused_is_not_written_once_the_halt_is_lifted(tmp_path):
+    """Its asker has told others that it was refused; a new decision, under the same id, is another append."""
+    wal = wal_in(tmp_path)
+    wal.receive(NEW, OUTSIDE)
+    wal.receive(halting(Id("halt"), WALLET, "a rumour", 1), OUTSIDE)
+    early, later = (opening(order(amount=1, max_fee=0, at_ns=at_ns)) for at_ns in (1, 2))
+    assert wal.heard(early) == [(OUTSIDE.text, Refused(early.id, Refusal.HALTED))]
+    wal.receive(lifting(Id("lift"), WALLET, "it was one", 2), OUTSIDE)
+    assert wal.heard(early) == [(OUTSIDE.text, Refused(early.id, Refusal.HALTED))]
+    assert [type(message) for _, message in wal.heard(later)] == [Durable]
+    wal.on_exit()

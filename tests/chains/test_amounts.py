@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chains.amounts import scaled, to_units
+from actors.messages import Asset, Instrument
+from chains.amounts import quote_of, scaled, to_units
+from storage.config import Paper
 
 
 @pytest.mark.parametrize(
@@ -47,3 +49,12 @@ def test_an_amount_with_more_digits_than_its_asset_is_refused_and_not_cut_off():
     assert to_units("0.020000000", 6, "paper.gas") == 20_000
     with pytest.raises(ValueError, match=r'paper\.gas = "0\.0200001": the asset has 6 decimals'):
         to_units("0.0200001", 6, "paper.gas")
+
+
+def test_what_is_paid_with_is_the_markets_quote_and_without_a_market_the_paper_venues():
+    stable = Asset("base:0x8335")
+    instruments = tuple(Instrument(Asset(f"base:{name}"), stable, 18, 18, 500) for name in "ab")
+    assert quote_of(instruments, Paper()) == (stable, 18)
+    assert quote_of((), Paper(quote="DAI", quote_decimals=18)) == ("paper:DAI", 18)
+    with pytest.raises(AssertionError, match="one quote asset"):
+        quote_of((*instruments, Instrument(Asset("base:c"), Asset("base:usd"), 18, 6, 500)), Paper())

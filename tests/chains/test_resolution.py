@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from actors.messages import Dead, Landed, Reverted, Signed
+from actors.messages import Allowed, Dead, Landed, Leg, Reverted, Signed
 from chains.resolution import ENDS, ending, outcome, seen
 from chains.venue import Missing, Receipt, Unanswered, Waiting
 from storage.books import LiveOrder
@@ -92,6 +92,16 @@ def test_what_books_nothing_ends_nothing():
 def test_a_fill_that_a_reorg_can_undo_is_booked_as_such():
     shallow = replace(told(receipt(True)), final=False)
     assert not ending(CASE.live, Action.SETTLE_LANDED, shallow).final
+
+
+@pytest.mark.parametrize("leg", [Leg.APPROVE, Leg.REVOKE])
+def test_an_approval_that_landed_is_booked_as_what_it_is_and_fails_as_a_swap_does(leg):
+    live = replace(CASE.live, attempts=(replace(SIGNED, leg=leg),))
+    end = ending(live, Action.SETTLE_LANDED, told(receipt(True)))
+    assert end == Allowed("o1", leg, "tx", "block 7", 2, 7)
+    failed = ending(live, Action.SETTLE_FAILED, told(receipt(False)))
+    assert failed == Reverted("o1", "tx", "block 7", 2)
+    assert isinstance(ending(live, Action.MARK_DEAD, told(Missing("tx", 500))), Dead)
 
 
 def test_a_cancel_that_landed_costs_its_fee_and_says_what_it_was():

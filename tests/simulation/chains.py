@@ -3,14 +3,18 @@
 import random
 from typing import Any
 
+from actors.messages import Asset
 from tests.simulation.checks import Naive
-from tests.simulation.evm import EvmChain, EvmVenue
+from tests.simulation.evm import EvmChain
 from tests.simulation.evm_checks import EvmNaive
-from tests.simulation.outside import Chain, SimVenue
+from tests.simulation.evm_venue import EvmVenue
+from tests.simulation.outside import GAS, MINUTE_NS, T0, USDC, Chain, SimVenue, drawn, names
 from tests.simulation.svm import SvmChain, SvmVenue
 from tests.simulation.svm_checks import SvmNaive
 
 KINDS = ("paper", "evm", "solana")
+NATIVE = Asset("paper:ETH")  # Fees are paid in it where the chain wants that.
+MOST_FEE = 10 * GAS  # Of one order.
 
 
 def kind_of(outside: int) -> str:
@@ -30,7 +34,25 @@ def chain_of(outside: int, seed: int) -> tuple[Any, Any, Naive]:
         return paper, SimVenue, Naive(paper)
     private = outside % 2 == 0
     if kind_of(outside) == "evm":
-        evm = EvmChain(outside, chance, private=private)
+        evm = _evm(outside, chance, private)
+        if drawn("deep", seed) < 0.1:
+            evm.deep_ns = T0 + int(drawn("deep at", seed) * 12) * MINUTE_NS
         return evm, EvmVenue, EvmNaive(evm)
     svm = SvmChain(outside, chance, private=private)
     return svm, SvmVenue, SvmNaive(svm)
+
+
+def _evm(outside: int, chance: random.Random, private: bool) -> EvmChain:
+    """In some worlds fees are paid in an asset of their own, of which there may be little; in some there are
+    tokens that a router takes only what it was allowed of, and perhaps it is allowed something already.
+    """
+    chain = EvmChain(outside, chance, private=private)
+    if drawn("fee asset", outside) < 0.3:
+        chain.fee_asset = NATIVE
+        chain.gas_at_start = {NATIVE: MOST_FEE * (50 if drawn("much of it", outside) < 0.7 else 2)}
+        chain.balance |= chain.gas_at_start
+    if drawn("approves", outside) < 0.4:
+        chain.approves = True
+        asking = [asset for asset in (USDC, *names(3)) if drawn("asks", outside, asset) < 0.7]
+        chain.allowance = {asset: int(drawn("left", outside, asset) < 0.5) for asset in asking}
+    return chain

@@ -8,6 +8,8 @@ from typing import Any
 from actors.messages import (
     KEY,
     WALLET,
+    Adopted,
+    Allowed,
     AlreadyClosing,
     Append,
     Approved,
@@ -25,6 +27,7 @@ from actors.messages import (
     PositionClosed,
     PositionOpened,
     PositionReduced,
+    Rebalanced,
     Refused,
     Reserved,
     Returned,
@@ -35,6 +38,9 @@ from actors.messages import (
     StateSaved,
 )
 from tests.simulation.outside import USDC, Chain
+
+# They follow from the others, or move nothing.
+FOLLOWING = (Adopted, PositionClosed, PositionOpened, PositionReduced, Rebalanced, Returned, StateSaved)
 
 
 class Violation(AssertionError):
@@ -52,12 +58,15 @@ class Naive:
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
         self.cash = 0
+        self.gas: Counter[str] = Counter()  # What is had of assets in which fees alone are paid.
+        self.gas_aside: dict[str, int] = {}  # By order.
         self.held: dict[str, int] = {}
         self.orders: dict[str, OrderOpened] = {}
         self.set_aside: dict[str, int] = {}
         self.live: dict[str, str] = {}  # Order -> token.
         self.signed: dict[str, Signed] = {}
         self.settled: set[str] = set()
+        self.done: set[str] = set()  # Transactions of legs that are over, of orders that go on.
         self.halts: set[str] = set()
         self.records = 0
         self.appends: dict[str, tuple[int, tuple]] = {}
@@ -80,19 +89,38 @@ class Naive:
             self.take(record.body)
         demand(append.id not in self.appends, f"exactly-once: {append.id} is written twice")
         self.appends[append.id] = (self.records, append.records)
-        demand(self.free() >= 0, f"no-overdraft: {self.free()} is free")
-        demand(all(amount >= 0 for amount in self.held.values()), f"no-overdraft: holds {self.held}")
+        if (free := self.free()) < 0:
+            raise Violation(f"no-overdraft: {free} is free")
+        if self.gas and min(map(self.free_gas, self.gas)) < 0:
+            raise Violation(f"no-overdraft: {self.gas} for fees")
+        if min(self.held.values(), default=0) < 0:
+            raise Violation(f"no-overdraft: holds {self.held}")
 
     @property
     def halted(self) -> bool:
         """Nothing can be signed, so nothing need come to an end."""
         return bool(self.halts & {WALLET, KEY})
 
+    @property
+    def broken(self) -> bool:
+        """The chain is not what it was said to be for good."""
+        return False
+
+    @property
+    def blocked(self) -> bool:
+        return self.halted or self.broken
+
     def free(self) -> int:
         return self.cash - sum(self.set_aside.values())
 
+    def free_gas(self, asset: str) -> int:
+        aside = self.gas_aside.items()
+        return self.gas[asset] - sum(most for id, most in aside if self.orders[id].fee_asset == asset)
+
     def take(self, body) -> None:
         match body:
+            case Deposited(asset, amount) if asset != USDC:
+                self.gas[asset] += amount
             case Deposited(_, amount):
                 demand(self.cash == 0, "the first deposit is booked twice")
                 self.cash += amount
@@ -108,34 +136,69 @@ class Naive:
                 self.orders[order.id], self.live[order.id] = order, order.token
             case Reserved():
                 order = self.orders[body.order]
-                spent = order.max_fee + (order.amount_in if order.side is Side.BUY else 0)
-                self.set_aside[order.id] = spent
+                if body.asset != USDC:
+                    self.gas_aside[order.id] = order.max_fee
+                else:
+                    fee = order.max_fee if order.fee_asset == USDC else 0
+                    self.set_aside[order.id] = fee + (order.amount_in if order.side is Side.BUY else 0)
             case Signed():
                 self.sign(body)
+            case Allowed():
+                self.allow(body)
             case Landed() | Reverted():
                 self.settle(body)
             case Dead(order, tx_id):
                 demand(self.cannot_land(tx_id), f"no-guess: {order} is called dead and may still land")
                 self.end(order, "dead")
             case RolledBack(order):
-                used = [tx for tx, signed in self.signed.items() if signed.order == order]
-                demand(not used, f"no-guess: {order} is rolled back, and bytes exist")
+                demand(not self.attempts(order), f"no-guess: {order} is rolled back, and bytes exist")
                 self.end(order, "rolled back")
-            case Returned() | StateSaved() | PositionOpened() | PositionReduced() | PositionClosed():
-                """They follow from the others."""
             case _:
-                raise Violation(f"nobody expects {body}")
+                demand(isinstance(body, FOLLOWING), f"nobody expects {body}")
 
     def sign(self, signed: Signed) -> None:
         demand(not self.halted, f"halt-latch: {signed.order} is signed while the wallet is halted")
         demand(signed.order in self.live, f"{signed.order} is signed and not live")
         demand(signed.tx_id not in self.signed, f"{signed.tx_id} is signed twice")
         for other in self.signed.values():
-            same = other.order == signed.order or other.nonce != signed.nonce
-            demand(same, f"nonce {signed.nonce} belongs to {other.order} and to {signed.order}")
-            again = other.order == signed.order and other.nonce != signed.nonce
-            demand(not again, f"exactly-once: {signed.order} is signed under two nonces")
+            if other.order != signed.order and other.nonce == signed.nonce:
+                raise Violation(f"nonce {signed.nonce} belongs to {other.order} and to {signed.order}")
+            own = other.order == signed.order and other.tx_id not in self.done
+            if own and other.nonce != signed.nonce:
+                raise Violation(f"exactly-once: {signed.order} is signed under two nonces")
+            if other.tx_id in self.done and other.nonce == signed.nonce:
+                raise Violation(f"exactly-once: nonce {signed.nonce} of {other.tx_id} is used again")
         self.signed[signed.tx_id] = signed
+
+    def attempts(self, order: str) -> list[str]:
+        """Of its current leg."""
+        return [tx for tx, each in self.signed.items() if each.order == order and tx not in self.done]
+
+    def pay(self, order: str, fee: int) -> None:
+        """From what its order has set aside."""
+        if self.orders[order].fee_asset == USDC:
+            self.cash -= fee
+            self.set_aside[order] -= fee
+        else:
+            self.gas[self.orders[order].fee_asset] -= fee
+            self.gas_aside[order] -= fee
+            demand(self.gas_aside[order] >= 0, f"no-overdraft: {order} pays more than it may")
+
+    def allow(self, body: Allowed) -> None:
+        demand(
+            body.tx_id in self.attempts(body.order), f"write-ahead: {body.tx_id} is no leg of {body.order}"
+        )
+        signed, real = self.signed[body.tx_id], self.receipts(body.tx_id)
+        demand(signed.leg == body.leg != "swap", f"no-guess: {body.tx_id} is to {signed.leg}")
+        same = [each for each in real if each.landed and each.fee == body.fee]
+        demand(same, f"settle-from-chain: {body.tx_id} is booked for {body.fee}, real is {real}")
+        self.pay(body.order, body.fee)
+        self.done |= {*self.attempts(body.order)}
+
+    def receipts(self, tx_id: str) -> list:
+        """Whatever stood on chain at any time."""
+        sent = self.chain.sent.get(tx_id)
+        return [sent.receipt] if sent and sent.receipt else []
 
     def settle(self, body: Landed | Reverted) -> None:
         demand(body.tx_id not in self.settled, f"exactly-once: {body.tx_id} is booked twice")
@@ -144,9 +207,10 @@ class Naive:
         receipt = sent.receipt if sent else None
         demand(receipt, f"no-guess: {body.tx_id} is booked and not on chain")
         order = self.orders[body.order]
-        self.cash -= receipt.fee
+        self.pay(body.order, receipt.fee)
         demand(receipt.fee == body.fee, "settle-from-chain: another fee")
         if isinstance(body, Landed):
+            demand(self.signed[body.tx_id].leg == "swap", f"no-guess: {body.tx_id} is no swap")
             booked = (body.amount_in, body.amount_out)
             real = (receipt.amount_in, receipt.amount_out)
             demand(receipt.landed and booked == real, f"settle-from-chain: {booked} booked, {real} real")
@@ -167,6 +231,7 @@ class Naive:
     def _forget(self, order: str) -> None:
         del self.live[order]
         self.set_aside.pop(order, None)
+        self.gas_aside.pop(order, None)
 
     def cannot_land(self, tx_id: str) -> bool:
         sent = self.chain.sent.get(tx_id)
@@ -185,10 +250,12 @@ class Naive:
 
     def _acknowledged(self, _sender: str, said: Durable) -> None:
         lsn, _ = self.appends.get(said.id, (None, ()))
-        demand(lsn == said.lsn, f"write-ahead: {said.id} is durable at {said.lsn}, and the log says {lsn}")
+        if lsn != said.lsn:
+            raise Violation(f"write-ahead: {said.id} is durable at {said.lsn}, and the log says {lsn}")
 
     def _published(self, _sender: str, said: Committed) -> None:
-        demand(said.through <= self.records, f"write-ahead: record {said.through} is told, and not written")
+        if said.through > self.records:
+            raise Violation(f"write-ahead: record {said.through} is told, and not written")
 
     def accepted(self, who: str, answer: Approved | Refused | AlreadyClosing) -> None:
         before = self.answers.setdefault((who, answer.id), answer)
@@ -232,5 +299,7 @@ class Naive:
         landed = self.chain.landed_orders
         demand(len(landed) == len(set(landed)), "exactly-once: an order has landed twice")
         chain = {asset: amount for asset, amount in self.chain.balance.items() if amount}
-        ours = {asset: amount for asset, amount in {**self.held, USDC: self.cash}.items() if amount}
+        ours = {
+            asset: amount for asset, amount in {**self.held, USDC: self.cash, **self.gas}.items() if amount
+        }
         demand(ours == chain, f"the chain has {chain}, our books {ours}")

@@ -8,10 +8,14 @@ from storage import orders
 from storage.resolution import EVM, PAPER, SOLANA, Table
 from tests.simulation.world import World
 
-# Nothing is withdrawn yet by anybody.
-KINDS = {kind.__name__ for kind in typing.get_args(Body)} - {"Withdrawn"}
+# Nobody withdraws anything yet, and schedules with a mixer are in tests/strategies/test_mix_schedules.py.
+KINDS = {kind.__name__ for kind in typing.get_args(Body)} - {"Withdrawn", "Rebalanced"}
 RARE = 60_000  # Schedules: a second order whose nonce a stranger used (E23) is one in some thousands.
 PLAYED: tuple[Table, ...] = (PAPER, EVM, SOLANA)  # The chains that schedules are played on.
+FAULTS = {
+    "death of one", "death of all", "death before", "death after", "clock set", "slow actor", "stuck actor",
+    "full mailbox", "deep reorg", "broken chain", "halted chain", "halt of everything", "halt of wallet",
+}  # fmt: skip
 # Nobody asks about what is over; and what has landed is known only by what was journalled.
 NEVER = {("EVM", "E1"), ("EVM", "E19"), ("Solana", "S1")}
 REPEATED = ("Paper", "P1")  # No call of the resolver: an order that has ended is acknowledged again.
@@ -35,6 +39,9 @@ class Figures:
         self.rows.update(world.rows)
         self.rows[REPEATED] += world.naive.repeated
         self.faults.update(world.faults)
+        self.faults["deep reorg"] += world.chain.deep
+        self.faults["broken chain"] += world.naive.broken
+        self.faults["halted chain"] += world.chain.halted
 
     def missed(self) -> list[str]:
         found = [f"no {kind} was written" for kind in sorted(KINDS - set(+self.kinds))]
@@ -43,6 +50,7 @@ class Figures:
             for before, kind in orders.TRADE
             if not self.transitions[before, kind]
         ]
+        found += [f"no {fault} was played" for fault in sorted(FAULTS - set(+self.faults))]
         for table in PLAYED if self.schedules >= RARE else ():
             rows = [row.number for row in table.rows if self.lacks(table.name, row.number)]
             found += [f"row {number} of the {table.name} table never applied" for number in rows]

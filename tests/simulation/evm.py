@@ -1,20 +1,18 @@
 """An EVM chain as a schedule draws it: blocks, a pool, reorgs, a stranger with our key, nodes that lie.
 
 It keeps its own books by undoing blocks, and shares no code with ours.  A transaction is its bytes (JSON); a
-nonce is used once; what a reorg throws out goes back to the pool or is forgotten.
+nonce is used once; what a reorg throws out goes back to the pool or is forgotten.  What a deep one has undone
+comes back, if at all, when the wallet is halted: before that nobody could tell that it was gone.
 """
 
-import json
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
-
-from msgspec.structs import replace
 
 from actors.messages import NEVER, Asset, Tick, Units
 from chains.evm.evidence import Chain as Depths
-from chains.evm.evidence import Question, View, in_doubt, raised, seen
-from chains.venue import Attempt, Receipt, Seen, Unanswered
-from tests.simulation.outside import CAPITAL, GAS, MINUTE_NS, T0, USDC, ForkVenue, exchanged
+from chains.venue import Receipt
+from tests.simulation.outside import CAPITAL, GAS, MINUTE_NS, T0, USDC, drawn, exchanged, swap_of
 
 DEPTHS = Depths(booked_depth=2, final_depth=4, patience_ns=3 * MINUTE_NS // 2)
 
@@ -25,9 +23,11 @@ class Block:
     at_ns: int
     base_fee: int
     receipts: dict[str, Receipt] = field(default_factory=dict)
-    nonces: int = 0  # Of the wallet, used in it.
+    used: int = 0  # Nonces of the wallet, up to its end ...
+    nonces: int = 0  # ... and in it.
     stolen: int = 0  # Fees that the stranger paid with our money.
-    before: dict[Asset, int] = field(default_factory=dict)  # Balances, to go back to.
+    before: dict[Asset, int] = field(default_factory=dict)  # Balances, to go back to ...
+    allowed: dict[Asset, int] = field(default_factory=dict)  # ... and allowances.
     landed: list[str] = field(default_factory=list)
 
 
@@ -42,13 +42,24 @@ class EvmChain:
     blocks: list[Block] = field(default_factory=lambda: [Block(0, T0, GAS // 2)])
     pool: dict[str, dict] = field(default_factory=dict)
     raws: dict[str, str] = field(default_factory=dict)
+    fee_asset: Asset = USDC
     balance: dict[Asset, int] = field(default_factory=lambda: {USDC: CAPITAL})
+    approves: bool = False  # Some of its tokens ask for approvals.
+    allowance: dict[Asset, int] = field(default_factory=dict)  # Of the one router, where one is asked for.
     broadcasts: list[str] = field(default_factory=list)
     channels: dict[str, set[str]] = field(default_factory=dict)  # In which bytes have been sent.
     prices: dict[Asset, int] = field(default_factory=dict)
     ever: dict[str, list[Receipt]] = field(default_factory=dict)  # Reorgs included.
+    deep_ns: int = NEVER  # From then on a reorg may reach what is final; it does so once.
+    nobody_waits: Callable[[], bool] = lambda: True  # For what was asked before it, or is being written.
+    deep: bool = False  # It has ...
+    undone_from: int = 0  # ... and the wallet's next nonce was then this one.
+    lost: dict[str, dict] = field(default_factory=dict)  # What was final, and is gone.
+    halted: bool = False  # Whoever keeps the books has seen that, so anything may come in its stead.
     thefts: int = 0
+    stolen_nonces: set[int] = field(default_factory=set)
     reorgs: int = 0
+    gas_at_start: dict[Asset, int] = field(default_factory=dict)
     head_ns: int = T0
     calm_ns: int = T0 + 40 * MINUTE_NS  # Then nothing goes wrong any more.
 
@@ -58,11 +69,13 @@ class EvmChain:
         return self.blocks[-1]
 
     def count(self, at: int | None = None) -> int:
-        return sum(block.nonces for block in self.blocks if at is None or block.number <= at)
+        if at is None:
+            return self.blocks[-1].used
+        return self.blocks[at].used if at >= 0 else 0
 
     def receipt(self, tx_id: str, at: int | None = None) -> Receipt | None:
-        for block in self.blocks:
-            if tx_id in block.receipts and (at is None or block.number <= at):
+        for block in self.blocks if at is None else self.blocks[: at + 1]:
+            if tx_id in block.receipts:
                 return block.receipts[tx_id]
         return None
 
@@ -82,7 +95,7 @@ class EvmChain:
     def receive(self, raw: str, tx_id: str) -> None:
         self.broadcasts.append(tx_id)
         self.raws[tx_id] = raw
-        tx = json.loads(raw)
+        tx = swap_of(raw)
         rivals = [other for other, each in self.pool.items() if each["nonce"] == tx["nonce"]]
         if any(self.pool[other]["fee"] * 110 // 100 > tx["fee"] for other in rivals if other != tx_id):
             return  # Underpriced: a node keeps what it has.
@@ -99,6 +112,10 @@ class EvmChain:
         self.faults = self.faults and tick.at_ns < self.calm_ns
         if self.faults:
             self._mishap()
+        if tick.at_ns >= self.deep_ns and not self.deep and self.nobody_waits():
+            self._reorg_deep()
+        if self.lost and self.halted:
+            self._bring_back()
         for share in (2, 1):
             self._mine(tick.at_ns - (share - 1) * MINUTE_NS // 2)
         self.head_ns = tick.at_ns
@@ -107,20 +124,38 @@ class EvmChain:
         lot = self.chance.random()
         if lot < 0.10 and len(self.blocks) > 1:
             self._reorg(self.chance.randint(1, min(DEPTHS.final_depth - 1, len(self.blocks) - 1)))
-        elif lot < 0.13 and self.thefts < 2:
+        elif lot < 0.13 and self.thefts < 2 and (self.halted or not self.deep):
             self._steal()
         elif lot < 0.25 and self.pool:
             del self.pool[self.chance.choice(sorted(self.pool))]
 
+    def _reorg_deep(self) -> None:
+        """Down to the newest of the final blocks in which something of the wallet is."""
+        used = [block.number for block in self.blocks[: 1 - DEPTHS.final_depth] if block.nonces]
+        if used:
+            self.deep = True
+            self._reorg(self.head.number - used[-1] + 1)
+
+    def _bring_back(self) -> None:
+        """Some of it, at any time: in other blocks it may do something else."""
+        for tx_id in [each for each in self.lost if self.chance.random() < 0.3]:
+            tx = self.lost.pop(tx_id)
+            if self.chance.random() < 0.8:
+                self.pool[tx_id] = tx
+
     def _reorg(self, depth: int) -> None:
         """Newest first.  A longer branch follows: as many blocks again, and two more."""
         self.reorgs += 1
+        final = self.head.number - DEPTHS.final_depth + 1
         gone = [self.blocks.pop() for _ in range(depth)]
-        self.balance = gone[-1].before
+        self.balance, self.allowance = gone[-1].before, gone[-1].allowed
         for block in gone:
-            for tx_id in block.receipts:
-                if tx_id in self.raws and self.chance.random() < 0.6:
-                    self.pool[tx_id] = json.loads(self.raws[tx_id])
+            again = {id: swap_of(self.raws[id]) for id in block.receipts if id in self.raws}
+            if block.number <= final:
+                self.lost |= again
+                self.undone_from = gone[-1].used - gone[-1].nonces
+            else:
+                self.pool |= {id: tx for id, tx in again.items() if self.chance.random() < 0.6}
         for block in reversed(gone):
             self._mine(block.at_ns)
 
@@ -134,14 +169,16 @@ class EvmChain:
 
     def _mine(self, at_ns: int) -> None:
         base_fee = int(GAS * self.chance.choice([0.5, 0.5, 0.8, 1.1, 1.6])) if self.faults else GAS // 2
-        block = Block(self.head.number + 1, at_ns, base_fee, before=dict(self.balance))
+        block = Block(self.head.number + 1, at_ns, base_fee, used=self.count())
+        block.before, block.allowed = dict(self.balance), dict(self.allowance)
         self.blocks.append(block)
         while (tx_id := self._next(base_fee)) is not None:
             tx = self.pool.pop(tx_id)
-            block.nonces += 1
+            block.used, block.nonces = block.used + 1, block.nonces + 1
             if "stranger" in tx:
-                self.balance[USDC] -= GAS
+                self.balance[self.fee_asset] -= GAS
                 block.stolen += GAS
+                self.stolen_nonces.add(tx["nonce"])
             else:
                 receipt = self._executed(tx_id, tx, block)
                 block.receipts[tx_id] = receipt
@@ -156,78 +193,32 @@ class EvmChain:
         return max(fits, key=lambda each: self.pool[each]["fee"])
 
     def _fits(self, tx: dict, base_fee: int) -> bool:
-        known = tx.get("cancel", True) or tx["token"] in self.prices  # A cancel or a theft swaps nothing.
+        swaps = tx.get("leg") == "swap" and not tx["cancel"]
+        known = not swaps or tx["token"] in self.prices
         return tx["nonce"] == self.count() and tx["fee"] >= base_fee and known
 
     def _executed(self, tx_id: str, tx: dict, block: Block) -> Receipt:
-        self.balance[USDC] -= tx["fee"]
-        amounts = (0, 0)
-        if not tx["cancel"]:
+        self.balance[self.fee_asset] -= tx["fee"]
+        landed, amounts = False, (0, 0)
+        lucky = drawn(self.seed, tx_id, self.reorgs) < (0.8 if tx["leg"] == "swap" else 0.9)
+        if not tx["cancel"] and tx["leg"] != "swap":
+            landed = lucky
+            self.allowance |= {tx["asset"]: tx["allows"]} if landed else {}
+        elif not tx["cancel"]:
             paid, got, out = exchanged(tx, self.prices[tx["token"]])
-            lucky = random.Random(f"{self.seed}/{tx_id}/{self.reorgs}").random() < 0.8
             timely = block.at_ns <= tx["deadline_ns"]
-            if lucky and timely and out >= tx["minimum"] and self.balance.get(paid, 0) >= tx["amount_in"]:
+            if lucky and timely and out >= tx["minimum"] and self._may_pay(paid, tx["amount_in"]):
                 amounts = (tx["amount_in"], out)
                 self.balance[paid] -= amounts[0]
                 self.balance[got] = self.balance.get(got, 0) + out
                 block.landed.append(tx["order"])
-        landed = amounts != (0, 0)
+            landed = amounts != (0, 0)
         return Receipt(tx_id, landed, *map(Units, amounts), Units(tx["fee"]), block.at_ns, block.number)
 
-
-class EvmVenue(ForkVenue):
-    """Our client of two nodes: silent at times, behind at times, and sometimes of two minds."""
-
-    def build(self, order, quote, nonce, now_ns) -> Attempt:  # noqa: ARG002
-        minimum = quote.amount_out * (10_000 - order.slippage_bps) // 10_000
-        dear = random.Random(f"{self.chain.seed}/{order.id}").random() < 0.15
-        fee = order.max_fee * 19 // 20 if dear else GAS
-        return self._attempt(order, nonce, minimum, fee, cancel=False)
-
-    def replacement(self, live, cancel, now_ns) -> Attempt | Unanswered:  # noqa: ARG002
-        newest = live.attempts[-1]
-        fee = raised(json.loads(newest.raw)["fee"])
-        fee = min(fee, live.order.max_fee)  # Nothing was seen that it would have to outbid.
-        return self._attempt(live.order, newest.nonce, newest.min_amount_out, fee, cancel)
-
-    def _attempt(self, order, nonce, minimum, fee, cancel) -> Attempt:
-        raw = json.dumps(
-            {"order": order.id, "token": order.token, "side": order.side, "amount_in": order.amount_in,
-             "minimum": minimum, "nonce": nonce, "fee": fee, "cancel": cancel,
-             "deadline_ns": order.deadline_ns}
-        )  # fmt: skip
-        channel = "private" if self.chain.private else "public"
-        return Attempt(raw, f"tx {raw}", nonce, Units(minimum), NEVER, channel)
-
-    def look(self, case, wallet, at_ns) -> Seen:
-        newest = case.live.attempts[-1] if case.live.attempts else None
-        fee = json.loads(newest.raw)["fee"] if newest else GAS
-        question = Question(case, wallet, at_ns, fee, case.live.order.max_fee)
-        node = self.chain.chance.randint(0, 1)
-        first, second = self._view(case, node), None
-        unexplained = first and newest and not first.receipts and first.count > newest.nonce
-        if first and (unexplained or in_doubt(case, first)):
-            second = self._view(case, 1 - node)
-        return seen(DEPTHS, question, first, second)
-
-    def _hole(self, tx_id: str) -> int:
-        """One of the two nodes may not have a receipt at all."""
-        lot = random.Random(f"{self.chain.seed}/{tx_id}/hole")
-        return lot.randint(0, 1) if self.chain.faults and lot.random() < 0.15 else -1
-
-    def _view(self, case, node: int) -> View | None:
-        if self._happens(0.08):
-            return None
-        behind = self.chain.chance.randint(1, 5) if self._happens(0.1) else 0
-        at = max(0, self.chain.head.number - behind)
-        ids = [each.tx_id for each in case.live.attempts]
-        kept = [id for id in ids if self._hole(id) != node]
-        receipts = tuple(each for id in kept if (each := self.chain.receipt(id, at)))
-        if self._happens(0.03):
-            receipts = tuple(replace(each, block=at + 1) for each in receipts)  # Torn: of another block.
-        pooled = frozenset() if self.chain.private else frozenset(id for id in ids if id in self.chain.pool)
-        at_ns = next(block.at_ns for block in self.chain.blocks if block.number == at)
-        final = at - DEPTHS.final_depth + 1
-        counted = at - self.chain.chance.randint(1, 3) if self._happens(0.03) else at  # Torn: an older count.
-        count = max(self.chain.count(counted), self.chain.count(final))
-        return View(at, at_ns, count, self.chain.count(final), receipts, pooled)
+    def _may_pay(self, asset: Asset, amount: int) -> bool:
+        """A swap takes what it pays from its allowance."""
+        if self.balance.get(asset, 0) < amount or self.allowance.get(asset, amount) < amount:
+            return False
+        if asset in self.allowance:
+            self.allowance[asset] -= amount
+        return True

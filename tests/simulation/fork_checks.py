@@ -1,5 +1,7 @@
 """The naive books of a schedule on a chain that forks: a fill can be undone until it is final."""
 
+from collections import Counter
+
 from actors.messages import (
     Dead,
     Finalized,
@@ -19,6 +21,7 @@ class ForkNaive(Naive):
     def __init__(self, chain) -> None:
         super().__init__(chain)
         self.fills: dict[str, Landed] = {}  # Booked, not final; by order.
+        self.effects: dict[str, tuple[int, int, int]] = {}  # Booked: in, out, fee; by transaction.
 
     def open(self, tx_id: str) -> bool:
         """Whether what is on chain of it can still change."""
@@ -60,20 +63,26 @@ class ForkNaive(Naive):
         used, own = self.chain.channels[tx_id], self.signed[tx_id].channel
         demand(used == {own}, f"{tx_id} is made for the {own} channel, and was sent in {used}")
 
-    def attempts(self, order: str) -> list[str]:
-        return [tx for tx, signed in self.signed.items() if signed.order == order]
-
     def sign(self, signed) -> None:
         others = {self.signed[each].channel for each in self.attempts(signed.order)}
         demand(others <= {signed.channel}, f"{signed.order} is signed for {signed.channel}, and for {others}")
         super().sign(signed)
 
+    def allow(self, body) -> None:
+        super().allow(body)
+        self.effects[body.tx_id] = (0, 0, body.fee)
+
+    def receipts(self, tx_id: str) -> list:
+        return self.chain.ever.get(tx_id, [])
+
     def land(self, body: Landed) -> None:
-        real = self.chain.ever.get(body.tx_id, [])
+        real = self.receipts(body.tx_id)
         demand(real, f"no-guess: {body.tx_id} is booked and never was on chain to stay")
+        demand(self.signed[body.tx_id].leg == "swap", f"no-guess: {body.tx_id} is no swap")
         same = any(each.landed and amounts(each) == amounts(body) for each in real)
         demand(same, f"settle-from-chain: {amounts(body)} booked, {real} real")
         self.move(body, 1)
+        self.effects[body.tx_id] = amounts(body)
         if body.final:
             demand(not self.open(body.tx_id), f"{body.tx_id} is called final too early")
             self.end(body.order, "landed")
@@ -85,7 +94,8 @@ class ForkNaive(Naive):
         demand(real and not real.landed, f"no-guess: {body.tx_id} is booked as reverted, and is {real}")
         demand(real.fee == body.fee, f"settle-from-chain: a fee of {body.fee} is booked, and is {real.fee}")
         demand(not self.open(body.tx_id), f"no-guess: {body.tx_id} is booked too early")
-        self.cash -= body.fee
+        self.pay(body.order, body.fee)
+        self.effects[body.tx_id] = (0, 0, body.fee)
         self.end(body.order, "reverted")
 
     def undo(self, fill: Landed, tx_id: str) -> None:
@@ -94,13 +104,14 @@ class ForkNaive(Naive):
         there = real and (real.block, amounts(real)) == (fill.block, amounts(fill))
         demand(not there, f"no-guess: {tx_id} is undone, and is on chain as it was booked")
         self.move(fill, -1)
+        del self.effects[tx_id]
 
     def move(self, fill: Landed, sign: int) -> None:
         order = self.orders[fill.order]
         buy = order.side is Side.BUY
-        spent = fill.fee + (fill.amount_in if buy else 0)
-        self.cash -= sign * (spent - (0 if buy else fill.amount_out))
-        self.set_aside[order.id] -= sign * spent
+        self.pay(order.id, sign * fill.fee)
+        self.cash -= sign * (fill.amount_in if buy else -fill.amount_out)
+        self.set_aside[order.id] = self.set_aside.get(order.id, 0) - sign * (fill.amount_in if buy else 0)
         change = fill.amount_out if buy else -fill.amount_in
         self.held[order.token] = self.held.get(order.token, 0) + sign * change
 
@@ -109,9 +120,14 @@ class ForkNaive(Naive):
         landed = self.chain.landed_orders
         demand(len(landed) == len(set(landed)), "exactly-once: an order has landed twice")
         chain = {asset: amount for asset, amount in self.chain.balance.items() if amount}
-        cash = self.cash - stolen
-        ours = {asset: amount for asset, amount in {**self.held, USDC: cash}.items() if amount}
+        ours = Counter({**self.held, USDC: self.cash, **self.gas})
+        ours[self.chain.fee_asset] += self.lost_fees() - stolen
+        ours = {asset: amount for asset, amount in ours.items() if amount}
         demand(ours == chain, f"the chain has {chain}, our books {ours}")
+
+    def lost_fees(self) -> int:
+        """Of approvals that a reorg has undone, and that nobody needs any more."""
+        return 0
 
 
 def amounts(fill) -> tuple[int, int, int]:

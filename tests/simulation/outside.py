@@ -9,12 +9,13 @@ import json
 import random
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-from actors.messages import PRICE_SCALE, Asset, Bar, Instrument, Side, Tick, Units
+from actors.messages import NEVER, PRICE_SCALE, Asset, Bar, Instrument, Side, Tick, Units
 from chains.resolution import seen
-from chains.venue import Attempt, Missing, Quote, Receipt, Seen, Taken, Unanswered, Waiting
+from chains.venue import Attempt, Draft, Met, Missing, Quote, Receipt, Seen, Taken, Unanswered, Waiting
 
 MINUTE_NS = 60 * 10**9
 USDC = Asset("paper:USDC")
@@ -22,21 +23,26 @@ CAPITAL, GAS = 10_000 * 10**6, 20_000
 T0 = 1_600_000_020 * 10**9 // MINUTE_NS * MINUTE_NS
 
 
+def names(count: int) -> list[Asset]:
+    return [Asset(f"paper:T{number}") for number in range(count)]
+
+
 class Prices:
     """A feed: a random walk with gaps, the same whenever it is read."""
 
     name, bar_ns, paced = "simulation", MINUTE_NS, True
 
-    def __init__(self, seed: int, tokens: int, bars: int) -> None:
-        chance = random.Random(seed)
-        names = [Asset(f"paper:T{number}") for number in range(tokens)]
-        self.instruments = tuple(Instrument(name, USDC, 6, 6, 3_000) for name in names)
+    def __init__(self, seed: int, tokens: int, bars: int, ahead: int = 1_000) -> None:
+        """`ahead`: so many ticks can be read at once; of a market that is live there is one."""
+        chance, self.ahead = random.Random(seed), ahead
+        traded = names(tokens)
+        self.instruments = tuple(Instrument(name, USDC, 6, 6, 3_000) for name in traded)
         self.total = bars
-        level = dict.fromkeys(names, 1_000)
+        level = dict.fromkeys(traded, 1_000)
         self.ticks = []
         for number in range(bars):
             made = []
-            for name in names:
+            for name in traded:
                 step = 1.5 if chance.random() < 0.05 else 1.04
                 level[name] = max(50, int(level[name] * (step if chance.random() < 0.5 else 1 / step)))
                 if chance.random() < 0.9:
@@ -48,13 +54,29 @@ class Prices:
 
     def read(self, after_ns: int | None, count: int) -> tuple[Tick, ...]:
         first = bisect_right(self.moments, after_ns or 0)
-        return tuple(self.ticks[first : first + count])
+        return tuple(self.ticks[first : first + min(count, self.ahead)])
 
     def ended(self, after_ns: int) -> bool:
         return after_ns >= self.ticks[-1].at_ns
 
     def position(self, at_ns: int) -> int:
         return bisect_right(self.moments, at_ns)
+
+
+swap_of = lru_cache(maxsize=4_096)(json.loads)  # The same bytes are the same swap; nobody changes it.
+
+
+@lru_cache(maxsize=4_096)
+def drawn(*names: object) -> float:
+    """A number from 0 to 1, the same for the same names."""
+    return random.Random("/".join(map(str, names))).random()
+
+
+@lru_cache(maxsize=4_096)
+def _fate(seed: int, tx_id: str) -> tuple[str, int]:
+    """What becomes of it, and after how many minutes."""
+    lot = random.Random(f"{seed}/{tx_id}")
+    return lot.choices(["land", "revert", "never"], [6, 2, 2])[0], lot.choice([1, 1, 1, 2, 4])
 
 
 @dataclass
@@ -75,6 +97,8 @@ class Chain:
     """What really happened.  Lives as long as the schedule, whoever dies."""
 
     seed: int
+    fee_asset, approves, deep_ns = USDC, False, NEVER
+    deep = halted = False  # Nothing is undone here.
     silent: float = 0.15  # The share of ticks at which there is no quote.
     head_ns: int = T0
     sent: dict[str, Sent] = field(default_factory=dict)
@@ -84,13 +108,12 @@ class Chain:
     landed_orders: list[str] = field(default_factory=list)
 
     def receive(self, raw: str, tx_id: str, at_ns: int) -> None:
-        swap = json.loads(raw)
+        swap = swap_of(raw)
         self.broadcasts.append(tx_id)
         if tx_id in self.sent:
             return
-        lot = random.Random(f"{self.seed}/{tx_id}")
-        will = lot.choices(["land", "revert", "never"], [6, 2, 2])[0]
-        due = max(at_ns, self.head_ns) + MINUTE_NS * lot.choice([1, 1, 1, 2, 4])
+        will, minutes = _fate(self.seed, tx_id)
+        due = max(at_ns, self.head_ns) + MINUTE_NS * minutes
         self.sent[tx_id] = Sent(raw, swap["nonce"], swap["valid_until_ns"], due, will)
 
     def advance(self, tick: Tick) -> None:
@@ -103,7 +126,7 @@ class Chain:
                 self._mine(tx_id, sent, prices)
 
     def _mine(self, tx_id: str, sent: Sent, prices: dict[Asset, int]) -> None:
-        swap = json.loads(sent.raw)
+        swap = swap_of(sent.raw)
         if self.head_ns > sent.valid_until_ns or sent.nonce in self.nonces:
             sent.ended = "expired"
         elif self.head_ns >= sent.due_ns and sent.will != "never" and swap["token"] in prices:
@@ -135,26 +158,41 @@ def exchanged(swap: dict, price: int) -> tuple[Asset, Asset, int]:
 class AnyVenue:
     """What every venue of a schedule has in common: the chain is all that it knows."""
 
+    at_hand, shares_allowances, parallel = True, False, False
     chain: Any  # Set for a schedule.
     hook = staticmethod(lambda _: None)  # May end the process, before or after.
 
     def __init__(self, *_: object) -> None:
         """As the paper venue is made; all it needs it has."""
 
-    def replacement(self, *_: object) -> Attempt | Unanswered:
+    async def meet(self, _books: object) -> Met:
+        return Met(self.chain.head_ns, {asset: Units(amount) for asset, amount in self.chain.balance.items()})
+
+    async def prepare(self, live, nonce, tick) -> Draft | Unanswered:
+        quote = self.quote(live.order.side, live.order.token, live.order.amount_in, tick)
+        return (
+            quote
+            if isinstance(quote, Unanswered)
+            else Draft(self.build(live.order, quote, nonce, tick.at_ns))
+        )
+
+    async def revocation(self, *_: object) -> Draft | Unanswered | None:
+        return None
+
+    async def replacement(self, *_: object) -> Draft | Unanswered:
         raise AssertionError("nothing is replaced here")
+
+    async def broadcast(self, raw, at_ns, channel="public") -> Taken | Unanswered:
+        return self.take(raw, at_ns, channel)
+
+    async def look(self, case, wallet, at_ns) -> Seen:
+        return self.see(case, wallet, at_ns)
 
     def advance(self, tick: Tick) -> None:
         self.chain.advance(tick)
 
-    def strange(self, _books: object) -> str:
-        return ""
-
     def head_ns(self) -> int:
         return self.chain.head_ns
-
-    def balances(self) -> dict[Asset, Units]:
-        return {asset: Units(amount) for asset, amount in self.chain.balance.items()}
 
     def close(self) -> None:
         """It is not ours: it lives on."""
@@ -163,15 +201,23 @@ class AnyVenue:
 class ForkVenue(AnyVenue):
     """Of a chain that forks: its nodes' moods are drawn anew whenever they are asked."""
 
-    def quote(self, side, token, amount_in, tick) -> Quote | Unanswered:
-        bar = next((bar for bar in tick.bars if bar.token == token), None)
-        if bar is None:
-            return Unanswered("no price")
-        self.chain.prices.setdefault(token, bar.close)
-        swap = {"token": token, "amount_in": amount_in, "side": side}
-        return Quote(Units(exchanged(swap, bar.close)[2]), 0, tick.at_ns)
+    at_hand = False
 
-    def broadcast(self, raw, at_ns, channel="public") -> Taken | Unanswered:  # noqa: ARG002
+    def head_ns(self) -> int:
+        return 0
+
+    def quote(self, side, token, amount_in, tick) -> Quote | Unanswered:
+        """The chain has a price whether our market goes on or not."""
+        bar = next((bar for bar in tick.bars if bar.token == token), None)
+        if bar is not None:
+            self.chain.prices.setdefault(token, bar.close)
+        price = bar.close if bar else self.chain.prices.get(token)
+        if price is None or self._happens(0.1):
+            return Unanswered("no price")
+        swap = {"token": token, "amount_in": amount_in, "side": side}
+        return Quote(Units(exchanged(swap, price)[2]), 0, tick.at_ns)
+
+    def take(self, raw, at_ns, channel) -> Taken | Unanswered:  # noqa: ARG002
         self.hook("before the broadcast")
         self.chain.channels.setdefault(f"tx {raw}", set()).add(channel)
         lost = self._happens(0.1)  # The bytes never arrived, and nobody says so.
@@ -203,7 +249,7 @@ class SimVenue(AnyVenue):
         )  # fmt: skip
         return Attempt(raw, f"tx {raw}", nonce, Units(minimum), until, "paper")
 
-    def broadcast(self, raw, at_ns, channel="paper") -> Taken | Unanswered:  # noqa: ARG002
+    def take(self, raw, at_ns, channel) -> Taken | Unanswered:  # noqa: ARG002
         self.hook("before the broadcast")
         lost = self._bad(0.1, "lost", raw, at_ns)  # The bytes never arrived, and nobody says so.
         if not lost:
@@ -221,7 +267,7 @@ class SimVenue(AnyVenue):
             return Missing(tx_id, head)
         return sent.receipt if sent.receipt and sent.receipt.at_ns <= head else Waiting(tx_id)
 
-    def look(self, case, wallet, at_ns) -> Seen:
+    def see(self, case, wallet, at_ns) -> Seen:
         attempts = case.live.attempts
         answer = self.status(attempts[-1].tx_id, at_ns) if attempts else Unanswered("no bytes exist")
         return seen(case, answer, wallet, at_ns)

@@ -23,10 +23,10 @@ MUTANTS = (
     # -- the order protocol
     Mutant(
         "broadcast before T2",
-        "actors/executor.py",
-        "        self.ask(append.id, WAL, append)\n\n    def _durable",
-        "        self.venue.broadcast(attempt.raw, tick.at_ns)\n        self.ask(append.id, WAL, append)\n\n"
-        "    def _durable",
+        "actors/dispatcher.py",
+        "        self.ask(append.id, WAL, append)\n\n    def _refused",
+        "        self._ask(self.venue.broadcast(attempt.raw, wanted.tick.at_ns), lambda _: None)\n"
+        "        self.ask(append.id, WAL, append)\n\n    def _refused",
     ),
     Mutant(
         "answered before it is written",
@@ -46,19 +46,26 @@ MUTANTS = (
     ),
     Mutant(
         "signed anew on recovery",
-        "actors/executor.py",
-        "                self._send(case.live)\n\n    def _opened_venue",
-        "                live = case.live\n"
+        "actors/venue_keeper.py",
+        "                self._send(each.case.live)\n",
+        "                live = each.case.live\n"
         "                quote = Quote(live.attempts[-1].min_amount_out, 0, 0)\n"
         "                attempt = self.venue.build(live.order, quote, self.replica.books.nonce, 1)\n"
-        "                self.venue.broadcast(attempt.raw, 1)\n\n    def _opened_venue",
-        also=(("actors/executor.py", "import Attempt, Seen", "import Attempt, Quote, Seen"),),
+        "                self._ask(self.venue.broadcast(attempt.raw, 1), lambda _: None)\n",
+        also=(("actors/venue_keeper.py", "import Met, Unanswered", "import Met, Quote, Unanswered"),),
     ),
     Mutant(
         "never sent again after a restart",
-        "actors/executor.py",
+        "actors/venue_keeper.py",
         "            if row.action is Action.RESEND or unheard:",
         "            if row.action is Action.BUMP and unheard:",
+        also=(
+            (
+                "actors/executor.py",
+                "            case Action.RESEND:\n                self._send(live)\n",
+                "            case Action.RESEND:\n                pass\n",
+            ),
+        ),
     ),
     Mutant(
         "an order that was signed is taken for one that was not",
@@ -69,7 +76,7 @@ MUTANTS = (
     Mutant(
         "two orders signed with one nonce",
         "actors/executor.py",
-        "            if not self.signing:\n                self._take(id)",
+        "            if not self._busy():\n                self._take(id)",
         "            self._take(id)",
     ),
     Mutant(
@@ -87,6 +94,25 @@ MUTANTS = (
         "            if live.attempts:\n                self._execute(live.order)",
     ),
     # -- messages
+    Mutant(
+        "a copy of what a halt has refused is written once it is lifted",
+        "actors/wal.py",
+        "                self.halted[append.id] = append.records\n",
+        "                pass\n",
+        harness=pytested("actors/test_wal.py"),
+    ),
+    Mutant(
+        "a lost answer of the log is not given again",
+        "actors/wal.py",
+        "        self.tell(sender, Durable(append.id, lsn))\n",
+        "        if lsn > before:\n            self.tell(sender, Durable(append.id, lsn))\n",
+    ),
+    Mutant(
+        "a lost answer of the portfolio is not given again",
+        "actors/portfolio.py",
+        "            self.tell(sender, earlier[1] if same else Refused(wish.id, Refusal.ID_TAKEN))\n",
+        "",
+    ),
     Mutant(
         "nothing is asked again",
         "actors/member.py",
@@ -136,7 +162,7 @@ MUTANTS = (
     Mutant(
         "an undecided wish dies with the market",
         "actors/positions.py",
-        "Follow(self.role, self.seen_ns, tuple(self.wishes))",
+        "Follow(self.role, self.seen_ns, self.wishes_at(self.seen_ns))",
         "Follow(self.role, self.seen_ns)",
         harness=pytested("actors/test_positions.py"),
     ),
@@ -149,9 +175,9 @@ MUTANTS = (
     ),
     Mutant(
         "the first balances are reported once",
-        "actors/executor.py",
-        "            self.ask(BALANCES, PORTFOLIO, Balances(self.venue.balances()))",
-        "            self.send_to(PORTFOLIO, Balances(self.venue.balances()))",
+        "actors/venue_keeper.py",
+        "            self.ask(BALANCES, PORTFOLIO, Balances(met.balances, met.wallet, met.nonce))",
+        "            self.send_to(PORTFOLIO, Balances(met.balances, met.wallet, met.nonce))",
     ),
     Mutant(
         "what a dead portfolio had answered is not told again",
@@ -168,8 +194,8 @@ MUTANTS = (
     Mutant(
         "an order that a dead executor had taken is forgotten",
         "actors/executor.py",
-        "for id, live in books.live.items() if not live.attempts)",
-        "for id, live in books.live.items() if id in self.unquoted)",
+        "for id, each in live if not each.attempts)",
+        "for id, each in live if id in self.unquoted)",
     ),
     Mutant(
         "a dead actor has no successor",
@@ -209,8 +235,8 @@ MUTANTS = (
         "            case Action.RESEND:\n"
         "                quote, nonce = Quote(1, 0, 0), live.attempts[-1].nonce + 1\n"
         "                other = self.venue.build(live.order, quote, nonce, at_ns)\n"
-        "                self.venue.broadcast(other.raw, at_ns)\n",
-        also=(("actors/executor.py", "import Attempt, Seen", "import Attempt, Quote, Seen"),),
+        "                self._ask(self.venue.broadcast(other.raw, at_ns), lambda _: None)\n",
+        also=(("actors/executor.py", "import Draft, Seen", "import Draft, Quote, Seen"),),
     ),
     # -- the books
     Mutant(
@@ -222,8 +248,8 @@ MUTANTS = (
     Mutant(
         "money set aside can be spent again",
         "storage/trades.py",
-        "    amount = Units(to_reserve(order))\n",
-        "    amount = Units(1)\n",
+        "Reserved(order.id, asset, Units(amount))",
+        "Reserved(order.id, asset, Units(1))",
     ),
     Mutant(
         "a fill that leaves no position",
@@ -240,8 +266,8 @@ MUTANTS = (
     Mutant(
         "the fee of a revert forgotten",
         "storage/trades.py",
-        "spent = outcome.fee if isinstance(outcome, Landed | Reverted) else 0",
-        "spent = outcome.fee if isinstance(outcome, Landed) else 0",
+        "outcome.fee if isinstance(outcome, Landed | Reverted) else 0",
+        "outcome.fee if isinstance(outcome, Landed) else 0",
     ),
     Mutant(
         "a snapshot restored over later records",
@@ -279,8 +305,8 @@ MUTANTS = (
     # -- races that the simulation found
     Mutant(
         "an order signed or settled at a tick that is read again",
-        "actors/executor.py",
-        "        act_from_ns = max(message.act_from_ns, self.replica.books.last_order_ns)\n",
+        "actors/venue_keeper.py",
+        "        act_from_ns = max(message.act_from_ns, books.last_order_ns)\n",
         "        act_from_ns = message.act_from_ns\n",
     ),
     Mutant(
@@ -293,7 +319,7 @@ MUTANTS = (
     Mutant(
         "the market goes on without somebody who is dead",
         "actors/supervisor.py",
-        "        if self.actors.keys() < CAST.keys():\n            return\n",
+        "        if self.actors.keys() < self.cast.keys():\n            return\n",
         "",
         harness=COMPARED,
     ),
@@ -314,8 +340,12 @@ MUTANTS = (
     Mutant(
         "an end is seen before the tick at which it came",
         "actors/strategist.py",
-        "for each in self.told if each[1] < first]",
-        "for each in self.told]",
+        "for each in self.outcomes if each.at_ns < first]",
+        "for each in self.outcomes]",
+        also=(
+            ("actors/strategist.py", "books.freed_at_ns.get(token, 0) < before_ns", "before_ns"),
+            ("actors/strategist.py", "self.trader.through_ns <= freed_ns < at_ns", "freed_ns"),
+        ),
     ),
     # -- the operator's latch
     Mutant(

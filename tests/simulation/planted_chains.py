@@ -1,107 +1,212 @@
 """Bugs planted in what chains say, and in what is made of it: each must break a promise in the simulation."""
 
-from tests.simulation.planted import Mutant
+from tests.simulation.planted import SIMULATION, Mutant, pytested
+
+EVM, SOLANA = ((*SIMULATION, "--chain", chain) for chain in ("evm", "solana"))
 
 MUTANTS = (
+    Mutant(
+        "an open order hides the end of those after it",
+        "storage/recovery.py",
+        "    while settled - 1 in nonces:\n        settled -= 1\n",
+        "    settled = min(nonces, default=settled)\n",
+        harness=pytested("storage/test_recovery.py"),
+    ),
+    Mutant(
+        "a reorg that reaches what was final goes unnoticed",
+        "chains/evm/evidence.py",
+        "    return view.count_at_k < case.settled\n",
+        "    return False\n",
+        harness=EVM,
+    ),  # no-guess, exactly-once
+    Mutant(
+        "what was final is gone, and as soon as its nonces are used again all is well",
+        "actors/executor.py",
+        "        if found.seen.broken:\n",
+        "        if found.seen.broken and not self.role:\n",
+        harness=EVM,
+    ),  # halt-latch
+    Mutant(
+        "one node says that what was final is gone, and the wallet is halted",
+        "chains/evm/evidence.py",
+        "    if first is None or second is None or not is_undone(case, first):\n"
+        '        return ""\n'
+        "    same = (first.head, first.count_at_k) == (second.head, second.count_at_k)\n",
+        '    if first is None or not is_undone(case, first):\n        return ""\n    same = True\n',
+        harness=pytested("chains/evm/test_evidence.py"),
+    ),
+    Mutant(
+        "a node that is behind says that what was final is gone",
+        "chains/evm/evidence.py",
+        "    if not same or not first.at_ns >= question.now_ns > case.touched_ns:\n",
+        "    if not same:\n",
+        harness=pytested("chains/evm/test_evidence.py"),
+    ),  # Two of them, with the same head: too rare for schedules.
+    Mutant(
+        "a swap is sent before its approval has landed",
+        "actors/executor.py",
+        "            self._send(self.replica.books.live[signed.order])\n",
+        "            live = self.replica.books.live[signed.order]\n"
+        "            self._send(live)\n"
+        '            if signed.leg != "swap":\n'
+        "                swap = self.venue.build(live.order, Quote(1, 0, 0), signed.nonce + 1, 0)\n"
+        "                self._ask(self.venue.broadcast(swap.raw, 0, signed.channel), lambda _: None)\n",
+        also=(("actors/executor.py", "import Draft, Seen", "import Draft, Quote, Seen"),),
+        harness=EVM,
+    ),  # write-ahead
+    Mutant(
+        "an approval that a reorg has lost is not sent again",
+        "actors/dispatcher.py",
+        "            if signed.nonce < below:\n",
+        "            if signed.nonce < 0:\n",
+        harness=EVM,
+    ),  # liveness
+    Mutant(
+        "an approval that outlives its order is forgotten",
+        "storage/books.py",
+        "(*books.loose, *live.legs_done) if final is None",
+        "books.loose if final is None",
+        harness=pytested("storage/test_legs.py"),
+    ),
+    Mutant(
+        "an approval's fee is forgotten",
+        "storage/books.py",
+        'live.order.fee_asset, body.fee, "fees")',
+        'live.order.fee_asset, 0, "fees")',
+        harness=EVM,
+    ),  # settle-from-chain
+    Mutant(
+        "the nonce of an approval is used again for the swap",
+        "actors/executor.py",
+        "blocked, books.nonce, tick)",
+        "blocked, books.nonce - len(live.legs_done[:1]), tick)",
+        also=(
+            (
+                "storage/books.py",
+                "        return signed.nonce >= books.nonce and not signed.cancels\n",
+                "        return not signed.cancels\n",
+            ),
+        ),
+        harness=EVM,
+    ),  # exactly-once
     Mutant(
         "processed is believed",
         "chains/svm/evidence.py",
         "        return Signature.PROCESSED\n",
         "        return Signature.CONFIRMED\n",
+        harness=SOLANA,
     ),  # no-guess
     Mutant(
         "no fence",
         "chains/svm/evidence.py",
         "    counts = 0 < fence <= view.slot and",
         "    counts = 0 < fence and",
+        harness=SOLANA,
     ),  # no-guess, exactly-once
     Mutant(
         "past the fence once",
         "chains/svm/evidence.py",
         "    return Fence.ONCE if progress.absences else Fence.BEHIND",
         "    return Fence.TWICE if progress.absences else Fence.BEHIND",
+        harness=SOLANA,
     ),  # no-guess, exactly-once
     Mutant(
         "past the fence twice by one provider",
         "chains/svm/evidence.py",
         "len(progress.absences) >= 2 and len(providers) >= min(2, question.providers)",
         "len(progress.absences) >= 2",
+        harness=SOLANA,
     ),  # no-guess, exactly-once
     Mutant(
         "the fence is a height",
         "chains/svm/evidence.py",
         "(view.finalized_slot if expired(newest, view) else 0)",
         "(view.height if expired(newest, view) else 0)",
+        harness=SOLANA,
     ),  # no-guess, exactly-once
     Mutant(
         "expired by the head's height",
         "chains/svm/evidence.py",
         "view.height > signed.last_valid_height",
         "view.height + view.slot - view.finalized_slot > signed.last_valid_height",
+        harness=SOLANA,
     ),  # no-guess, exactly-once
     Mutant(
         "a cut ledger is believed",
         "chains/svm/evidence.py",
         "view.searched and view.first_slot <= signed.slot",
         "view.searched",
+        harness=SOLANA,
     ),  # no-guess
     Mutant(
         "confirmed is final",
         "chains/svm/evidence.py",
         "{Signature.FINALIZED, Signature.FINALIZED_ERROR}\n",
         "{Signature.FINALIZED, Signature.CONFIRMED}\n",
+        harness=SOLANA,
     ),  # no-guess, settle-from-chain
     Mutant(
         "other amounts are the booked ones",
         "chains/svm/evidence.py",
         "    return booked is None or (receipt is not None and _amounts(receipt) == _amounts(booked))",
         "    return True",
+        harness=SOLANA,
     ),  # settle-from-chain
     Mutant(
         "a booked fill undone by one provider's word",
         "chains/svm/evidence.py",
         "    if 0 < len(whole) < min(2, question.providers):\n        return Node.DOWN\n",
         "",
+        harness=SOLANA,
     ),  # no-guess
     Mutant(
         "the last valid height is not journalled",
-        "actors/executor.py",
-        "            attempt.last_valid_height, attempt.slot,\n",
-        "",
+        "actors/dispatcher.py",
+        "            attempt.last_valid_height, attempt.slot, ",
+        "            0, 0, ",
+        harness=SOLANA,
     ),  # no-guess
     Mutant(
         "a receipt at depth 1 is final",
         "chains/evm/evidence.py",
         "    if deep >= chain.final_depth:\n",
         "    if deep >= 1:\n",
+        harness=EVM,
     ),  # no-guess
     Mutant(
         "a stranger's nonce believed of one node",
         "chains/evm/evidence.py",
         "return Nonce.USED_AT_K if second is None or first.receipts else",
         "return Nonce.USED_AT_K if first.receipts else",
+        harness=EVM,
     ),  # no-guess, single-writer
     Mutant(
         "a nonce is judged at the head",
         "chains/evm/evidence.py",
         "    if first.count_at_k <= nonce:\n        return Nonce.USED\n",
         "",
+        harness=EVM,
     ),  # no-guess, exactly-once
     Mutant(
         "sent privately and again publicly",
-        "actors/executor.py",
-        "newest.raw, live.since_ns, newest.channel)",
-        "newest.raw, live.since_ns)",
+        "actors/dispatcher.py",
+        "signed.raw, live.since_ns, signed.channel)",
+        "signed.raw, live.since_ns)",
+        harness=EVM,
     ),  # channel
     Mutant(
         "a raised fee under a new nonce",
-        "actors/executor.py",
-        "            self._journal(live, attempt, tick, cancel)",
-        "            quote, nonce = Quote(attempt.min_amount_out, 0, 0), self.replica.books.nonce\n"
-        "            other = self.venue.build(live.order, quote, nonce, 0)\n"
-        "            self.venue.broadcast(other.raw, tick.at_ns, attempt.channel)\n"
-        "            self._journal(live, attempt, tick, cancel)",
-        also=(("actors/executor.py", "import Attempt, Seen", "import Attempt, Quote, Seen"),),
+        "actors/dispatcher.py",
+        "                self._journal(Wanted(live, tick, cancels, draft), draft.attempt)\n",
+        "                attempt, nonce = draft.attempt, self.replica.books.nonce\n"
+        "                if live.attempts:\n"
+        "                    quote = Quote(attempt.min_amount_out, 0, 0)\n"
+        "                    other = self.venue.build(live.order, quote, nonce, 0)\n"
+        "                    work = self.venue.broadcast(other.raw, tick.at_ns, attempt.channel)\n"
+        "                    self._ask(work, lambda _: None)\n"
+        "                self._journal(Wanted(live, tick, cancels, draft), draft.attempt)\n",
+        also=(("actors/dispatcher.py", "Foreign, Taken", "Foreign, Quote, Taken"),),
+        harness=EVM,
     ),  # exactly-once, write-ahead
     Mutant(
         "a cancel that forgets what it cancels",
@@ -110,12 +215,14 @@ MUTANTS = (
         '    newest = case.live.attempts[-1].tx_id if case.live.attempts else ""\n'
         "    ours = [each for each in view.receipts if each.tx_id == newest] if view else []\n"
         "    receipt = ours[0] if ours else None\n",
+        harness=EVM,
     ),  # no-guess
     Mutant(
         "a revert is final at once",
         "chains/evm/evidence.py",
         "    if deep >= chain.final_depth:\n",
         "    if deep >= (chain.final_depth if receipt and receipt.landed else 1):\n",
+        harness=EVM,
     ),  # no-guess
     Mutant(
         "a booked fill's proceeds are spent",
@@ -134,6 +241,7 @@ MUTANTS = (
         "chains/evm/evidence.py",
         "    if first.head < question.case.newest_block:\n        return Node.LAGGING\n",
         "",
+        harness=EVM,
     ),  # no-guess
     Mutant(
         "two nodes that contradict are believed",
@@ -141,5 +249,6 @@ MUTANTS = (
         "    return (first.head, first.count_at_k, first.receipts)"
         " != (second.head, second.count_at_k, second.receipts)",
         "    return False",
+        harness=EVM,
     ),  # no-guess
 )

@@ -9,6 +9,7 @@ import traceback
 
 from tests.simulation.chains import KINDS, kind_of
 from tests.simulation.coverage import Figures
+from tests.simulation.stage import staged
 from tests.simulation.world import WORLDS_OF, play
 
 SHOWN_SECONDS = 5
@@ -28,9 +29,16 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.trace:
         return traced(asked.seed)
+    gc.collect()
+    gc.freeze()  # What was imported is not looked through again.
+    gc.disable()
+    with staged():
+        return played(asked)
+
+
+def played(asked: argparse.Namespace) -> int:
     figures, begun = Figures(), time.monotonic()
     shown = begun
-    gc.disable()
     for seed in itertools.count(asked.seed):
         if seed - asked.seed == asked.seeds > 0 or time.monotonic() > begun + asked.seconds:
             break

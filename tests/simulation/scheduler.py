@@ -17,15 +17,41 @@ from thespian.actors import (
     ActorAddress,
     ActorExitRequest,
     ChildActorExited,
+    PoisonMessage,
     WakeupMessage,
 )
 
 from actors.base import Actor
-from actors.messages import Append, Begin, Committed, Directory, Ping, Pong, Start
+from actors.messages import (
+    AlreadyClosing,
+    Append,
+    Approved,
+    Balances,
+    Begin,
+    Close,
+    Committed,
+    Directory,
+    Durable,
+    Execute,
+    Executing,
+    Ping,
+    Pong,
+    Propose,
+    Refused,
+    Start,
+    TickClosed,
+    TickDone,
+)
 
 EXTERNAL = "outside"
 QUIET = (Ping, Pong, WakeupMessage, Begin, Start, Directory)  # Left out of a trace.
+REPEATS = 5.0  # Seconds, in which what was not answered is asked again, some times over.
 PATIENCE = 0.02  # How often the messages of a slow pair, or a timer, come before what is ready.
+# What is asked until it is answered, and the answers.
+ANSWERED = {
+    AlreadyClosing, Append, Approved, Balances, Close, Durable, Execute, Executing, Ping, Pong, Propose,
+    Refused, TickClosed, TickDone,
+}  # fmt: skip
 Pair = tuple[str, str]
 
 
@@ -77,13 +103,20 @@ class Scheduler:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
+        self.chance = self.random.random
         self.now = 1_700_000_000.0
         self.seats: dict[str, Seat] = {}
         self.queues: dict[Pair, deque[Any]] = {}
         self.ready, self.late = Ready(), Ready()
+        self.lanes: dict[Pair, Ready] = {}
+        self.stuck, self.stuck_until = "", 0.0  # An actor that receives nothing until then.
+        self.room: int | None = None  # So many messages may wait for it; None: as many as are sent.
+        self.held = Ready()  # What waits for it.
+        self.released = 0  # The step at which the last who was stuck has caught up, at the latest.
+        self.late_until = 0.0  # Then everything that was late, or lost, has been asked again.
         self.slow: set[Pair] = set()  # Kinds of actors whose messages to one another take long.
         self.timers: list[tuple[float, int, str, Any]] = []
-        self.addresses: dict[str, ActorAddress] = {}
+        self.addresses = {EXTERNAL: ActorAddress(EXTERNAL)}
         self.steps = self.numbers = self.deaths = 0
         self.killed: Callable[[Actor], None] = lambda _: None
         self.watched: dict[type, Callable[[str, Any], None]] = {}  # Told of a message as it is sent.
@@ -112,21 +145,64 @@ class Scheduler:
     def send(self, sender: str, target: str, message: Any) -> None:
         if watcher := self.watched.get(message.__class__):
             watcher(sender, message)
-        queue = self._queue((sender, target))
+        if self.room is not None and target == self.stuck and self._overflows(sender, message):
+            return
+        pair = (sender, target)
+        queue = self.queues.get(pair)
+        if queue is None:
+            queue = self._queue(pair)
         queue.append(message)
         share = self.repeat_share
-        if share and isinstance(message, self.repeated) and self.random.random() < share:
+        if share and message.__class__ in self.repeated and self.chance() < share:
             queue.append(message)
 
     def _queue(self, pair: Pair) -> deque[Any]:
         queue = self.queues.get(pair)
         if queue is None:
             queue = self.queues[pair] = deque()
-            self._lane(pair).add(pair)
+            lane = self.lanes.get(pair) or self._lane(pair)
+            lane.places[pair] = len(lane.pairs)
+            lane.pairs.append(pair)
         return queue
 
     def _lane(self, pair: Pair) -> Ready:
-        return self.late if self.slow and (_kind(pair[0]), _kind(pair[1])) in self.slow else self.ready
+        late = self.slow and (_kind(pair[0]), _kind(pair[1])) in self.slow
+        lane = self.held if pair[1] == self.stuck else self.late if late else self.ready
+        self.lanes[pair] = lane
+        return lane
+
+    # -- full mailboxes -------------------------------------------------------------------------------------
+    def stick(self, path: str, seconds: float, room: int | None) -> None:
+        """It lives and receives nothing, timers neither; `room`: of what is sent more is lost, if need be."""
+        self.release()
+        self.stuck, self.stuck_until, self.room = path, self.now + seconds, room
+        self._sort(path)
+
+    def release(self) -> None:
+        """What the dead had said may now come after what their successors say: repeats put that right."""
+        path, self.stuck, self.room = self.stuck, "", None
+        if path:
+            waiting = sum(len(self.queues[pair]) for pair in self.held.pairs)
+            self.late_until, self.released = self.now + REPEATS, self.steps + 2 * waiting  # And answered.
+        self._sort(path)
+
+    def _sort(self, target: str) -> None:
+        for pair in [pair for pair in self.lanes if pair[1] == target]:
+            lane = self.lanes.pop(pair)
+            if pair in self.queues:
+                lane.remove(pair)
+                self._lane(pair).add(pair)
+
+    def _overflows(self, sender: str, message: Any) -> bool:
+        """The sender is told; only of what somebody repeats until it is answered, for the transport loses
+        nothing while its target lives, and whatever is said once relies on that.
+        """
+        waiting = sum(len(self.queues[pair]) for pair in self.held.pairs)
+        if message.__class__ not in ANSWERED or self.room is None or waiting < self.room:
+            return False
+        self.note(f"{self.stuck} has no room for {told(message)} of {sender}")
+        self._queue((self.stuck, sender)).append(PoisonMessage(message, "its mailbox is full"))
+        return True
 
     def timer(self, seconds: float, target: str, message: Any) -> None:
         self.numbers += 1
@@ -146,8 +222,11 @@ class Scheduler:
             elif last_words:
                 keep = self.random.randint(0, keep)
             self._cut(pair, keep)
+        if path == self.stuck:
+            self.release()
         self.deaths += 1
         self.killed(seat.actor)
+        seat.actor._myRef = seat.actor = None  # No cycle: the dead are freed at once.
         if seat.parent in self.seats:
             self.seats[seat.parent].children.remove(path)
             self._queue((path, seat.parent)).append(ChildActorExited(seat.address))
@@ -158,32 +237,40 @@ class Scheduler:
             queue.pop()
         if not queue:
             del self.queues[pair]
-            self._lane(pair).remove(pair)
+            self.lanes[pair].remove(pair)
 
     def silence(self) -> None:
         """Nobody is left who could hear anything."""
         self.queues.clear()
         self.timers.clear()
-        self.ready, self.late = Ready(), Ready()
+        self.ready, self.late, self.held, self.lanes = Ready(), Ready(), Ready(), {}
+        self.stuck, self.room = "", None
 
     # -- time and chance ----------------------------------------------------------------------------------
     def step(self) -> bool:
         """Deliver one message or fire one timer; False if there is nothing left to do."""
         self.steps += 1
-        ready, chance = self.ready, self.random.random
-        if self.timers and (not self.queues or chance() < self.early_share):
-            self.now, _, target, message = heapq.heappop(self.timers)
-            self._deliver(target, target, message)
+        ready, queues, chance = self.ready, self.queues, self.chance
+        idle = not (ready.pairs or self.late.pairs)
+        if self.stuck and (self.now >= self.stuck_until or (idle and not self.timers)):
+            self.release()
             return True
-        if not self.queues:
+        if self.timers and (idle or chance() < self.early_share):
+            self.now, _, target, message = heapq.heappop(self.timers)
+            if target == self.stuck:
+                self._queue((target, target)).append(message)
+            else:
+                self._deliver(target, target, message)
+            return True
+        if idle:
             return False
         if self.late.pairs and (not ready.pairs or chance() < PATIENCE):
             ready = self.late
         pair = ready.pairs[int(chance() * len(ready.pairs))]
-        queue = self.queues[pair]
+        queue = queues[pair]
         message = queue.popleft()
         if not queue:
-            del self.queues[pair]
+            del queues[pair]
             ready.remove(pair)
         self.now += 0.0002
         self._deliver(pair[0], pair[1], message)
@@ -191,17 +278,17 @@ class Scheduler:
 
     def _deliver(self, sender: str, target: str, message: Any) -> None:
         seat = self.seats.get(target)
-        if seat is None or seat.actor is None:
+        if seat is None:
             return
         if self.trace is not None and not isinstance(message, QUIET):
             self.trace.append(f"{self.now:.4f} {sender} -> {target}: {told(message)}")
         try:
-            seat.actor.receiveMessage(message, self.address_of(sender))
+            seat.actor.receiveMessage(message, self.addresses[sender])
         except Crash:
             self.note(f"{target} is killed while it handles {type(message).__name__}")
             self.kill(target)
             return
-        if isinstance(message, ActorExitRequest):
+        if message.__class__ is ActorExitRequest:
             self.note(f"{target} has left")
             self.kill(target, last_words=False)
 

@@ -7,11 +7,12 @@ chain; slots are skipped, so their numbers grow faster.  What is final is never 
 import json
 import random
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from actors.messages import NEVER, Asset, Tick, Units
 from chains.svm.evidence import Level, Progress, Question, Status, View, seen
 from chains.venue import Attempt, Receipt, Seen
-from tests.simulation.outside import CAPITAL, GAS, MINUTE_NS, T0, USDC, ForkVenue, exchanged
+from tests.simulation.outside import CAPITAL, GAS, MINUTE_NS, T0, USDC, ForkVenue, drawn, exchanged, swap_of
 
 SLOTS_A_TICK, FINAL_DEPTH, FIRST_SLOT = 4, 7, 1_000
 PROVIDERS = ("alpha", "beta")
@@ -39,6 +40,8 @@ class Flight:
 class SvmChain:
     """What really happened.  Lives as long as the schedule, whoever dies."""
 
+    fee_asset, approves, deep_ns = USDC, False, NEVER
+    deep = halted = False  # Nor is what is final undone by anything but a new start of the whole cluster.
     seed: int
     chance: random.Random
     faults: bool = True
@@ -95,7 +98,7 @@ class SvmChain:
         elif lot < 0.6:
             flight = Flight(slot, slot + self.chance.choice([2, 5, 9]), 0)
         elif lot < 0.75:
-            last = json.loads(raw)["last_valid_height"]
+            last = swap_of(raw)["last_valid_height"]
             flight = Flight(slot, slot + 1, last - self.chance.choice([0, 0, 1]))
         else:
             return
@@ -147,11 +150,11 @@ class SvmChain:
         for tx_id in list(self.flights):
             if self._lands(tx_id, block):
                 del self.flights[tx_id]
-                block.receipts[tx_id] = self._executed(tx_id, json.loads(self.raws[tx_id]), block)
+                block.receipts[tx_id] = self._executed(tx_id, swap_of(self.raws[tx_id]), block)
         self.final = max(self.final, self.height - FINAL_DEPTH)
 
     def _lands(self, tx_id: str, block: Block) -> bool:
-        tx = json.loads(self.raws[tx_id])
+        tx = swap_of(self.raws[tx_id])
         due = any(
             each.sent_slot < block.slot and each.slot <= block.slot and each.height <= self.height
             for each in self.flights[tx_id]
@@ -163,13 +166,19 @@ class SvmChain:
         self.balance[USDC] -= GAS
         amounts = (0, 0)
         paid, got, out = exchanged(tx, self.prices[tx["token"]])
-        lucky = random.Random(f"{self.seed}/{tx_id}/{self.forks}").random() < 0.75
+        lucky = drawn(self.seed, tx_id, self.forks) < 0.75
         if lucky and out >= tx["minimum"] and self.balance.get(paid, 0) >= tx["amount_in"]:
             amounts = (tx["amount_in"], out)
             self.balance[paid] -= amounts[0]
             self.balance[got] = self.balance.get(got, 0) + out
             block.landed.append(tx["order"])
         return Receipt(tx_id, amounts != (0, 0), *map(Units, amounts), Units(GAS), block.at_ns, block.slot)
+
+
+@lru_cache(maxsize=4_096)
+def _hole(seed: int, tx_id: str) -> str:
+    lot = random.Random(f"{seed}/{tx_id}/hole")
+    return lot.choice(PROVIDERS) if lot.random() < 0.15 else ""
 
 
 class SvmVenue(ForkVenue):
@@ -189,7 +198,7 @@ class SvmVenue(ForkVenue):
         channel = "private" if self.chain.private else "public"
         return Attempt(raw, f"tx {raw}", nonce, Units(minimum), NEVER, channel, last, slot)
 
-    def look(self, case, wallet, at_ns) -> Seen:
+    def see(self, case, wallet, at_ns) -> Seen:
         """The second provider is asked about what the first does not know: it may matter."""
         tx_id = case.live.attempts[-1].tx_id if case.live.attempts else ""
         question = Question(case, wallet, at_ns, len(self.chain.providers))
@@ -238,9 +247,8 @@ class SvmVenue(ForkVenue):
 
     def _hole(self, tx_id: str) -> str:
         """An error inside the archive becomes an absence: of one provider, for good."""
-        lot = random.Random(f"{self.chain.seed}/{tx_id}/hole")
-        hole = self.chain.faults and len(self.chain.providers) > 1 and lot.random() < 0.15
-        return lot.choice(PROVIDERS) if hole else ""
+        torn = self.chain.faults and len(self.chain.providers) > 1
+        return _hole(self.chain.seed, tx_id) if torn else ""
 
     def _first_slot(self) -> int:
         if self.chain.head_ns < self.chain.cut_until_ns:

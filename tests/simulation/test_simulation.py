@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from actors.messages import WALLET
+from tests.simulation.chains import kind_of
 from tests.simulation.mutants import ALL, places
-from tests.simulation.world import play, undisturbed
+from tests.simulation.outside import drawn
+from tests.simulation.world import WORLDS_OF, play, undisturbed
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 30
@@ -41,6 +44,7 @@ KEPT = {
     1144: "an executor that reads old ticks again signs an order at a tick that was before the order",
     3995: "a close that nobody has decided dies with the market, for positions had read ahead",
     1389: "an order is not signed at a tick at which another one is",
+    90004736: "a copy of what a halt has refused is written once the halt is lifted, though it was answered",
     118: "after the end of the feed a new market counts its ticks from another moment",
 }
 
@@ -48,6 +52,47 @@ KEPT = {
 @pytest.mark.parametrize("seed", KEPT)
 def test_a_schedule_that_once_found_something_breaks_no_promise(seed):
     play(seed)
+
+
+def test_a_chain_that_undoes_what_was_final_leaves_orders_blocked_and_everything_explained():
+    world = first(lambda world: world.chain.halted and world.naive.live, "deep", "evm")
+    assert WALLET in world.naive.halts
+    assert all(world.naive.attempts(order) for order in world.naive.live)
+
+
+def test_a_chain_that_uses_again_what_it_has_undone_finds_the_wallet_halted_and_everything_explained():
+    world = first(lambda world: world.chain.halted and not world.naive.torn, "deep", "evm")
+    assert WALLET in world.naive.halts
+    assert world.chain.count() >= world.naive.settled_nonces
+
+
+def test_an_approval_that_a_reorg_has_lost_is_on_chain_again_before_its_swap_lands():
+    world = first(fits=lost_approval_landed, chain="evm")
+    assert not world.naive.live
+
+
+def lost_approval_landed(world):
+    """A swap landed, and the approval before it stood in two blocks."""
+    legs = {id for id in world.naive.done if len(world.chain.ever.get(id, ())) > 1}
+    landed = set(world.chain.landed_orders)
+    return not world.naive.broken and any(world.naive.signed[id].order in landed for id in legs)
+
+
+def test_an_actor_whose_mailbox_overflows_is_asked_again_and_everything_settles():
+    world = first(lambda world: world.scheduler.late_until and world.faults["full mailbox"], "stuck", "paper")
+    assert not world.naive.live
+
+
+def first(fits, fault="", chain=""):
+    """The world of the first schedule on this chain that is drawn to have the fault, and is as wanted."""
+    for seed in range(10_000):
+        if (
+            (not fault or drawn(fault, seed) < 0.1)
+            and kind_of(seed // WORLDS_OF) == chain
+            and fits(world := play(seed))
+        ):
+            return world
+    raise AssertionError(f"no schedule has {fault}")
 
 
 def test_nobody_dies_in_an_undisturbed_schedule_and_something_is_traded():

@@ -16,10 +16,10 @@ from msgspec import to_builtins
 from thespian.actors import PoisonMessage
 
 from actors.base import Actor
-from actors.executor import BALANCES, Executor
-from actors.market import Market
+from actors.executor import Executor
 from actors.messages import (
     EVERYTHING,
+    NEVER,
     WALLET,
     Append,
     Close,
@@ -28,47 +28,37 @@ from actors.messages import (
     Id,
     Lift,
     Propose,
-    Role,
     RunState,
     Start,
     Stop,
 )
-from actors.portfolio import Portfolio
-from actors.positions import Positions
-from actors.strategist import Strategist
 from actors.supervisor import Revive, Supervisor
-from actors.wal import Wal
+from actors.venue_keeper import BALANCES
 from storage.audit import audited
 from storage.books import fold
-from storage.config import Exits, Limits, Momentum, Paper, Run, Settings
+from storage.config import Run
 from storage.layout import log_path, venue_path
 from storage.log import Log, records
 from storage.resolution import Table
 from tests.simulation.chains import chain_of, compared
-from tests.simulation.checks import demand
-from tests.simulation.disk import Disk
-from tests.simulation.outside import MINUTE_NS, USDC, Prices
+from tests.simulation.checks import Violation, demand
+from tests.simulation.disk import DATABASE
+from tests.simulation.evm import EvmChain
+from tests.simulation.market import prices_of, settings_of
+from tests.simulation.outside import MINUTE_NS, USDC, drawn
 from tests.simulation.scheduler import Crash, Scheduler
-from tests.simulation.stage import replaced, replacements
+from tests.simulation.stage import CAST, NOW, staged
 
-CAST = {
-    Role("wal"): Wal, Role("portfolio"): Portfolio, Role("executor"): Executor, Role("positions"): Positions,
-    Role("strategist:momentum"): Strategist, Role("market"): Market,
-}  # fmt: skip
-SETTINGS = Settings(
-    paper=Paper(gas="0.02", capital="10000"),
-    momentum=Momentum(timeframe_minutes=1, entry_bars=2, exit_bars=2, atr_bars=2, target_volatility=0),
-    exits=Exits(stop_bps=300, take_profit_bps=300, trailing_bps=200),
-    limits=Limits(
-        cooldown_minutes=0, loss_streak=1_000, daily_loss_bps=10_000, slippage_bps=9_000, deadline_seconds=60
-    ),
-)
 WORLDS_OF = 16  # So many schedules have the same prices and the same chain.
 REPEATED = (BALANCES, "execute ")
 MOST_STEPS = 60_000
+STUCK_LONG = 1_000.0  # Seconds: the supervisor gives up on who does not answer for so long.
+WISHERS = ("strategist.", "positions.")
 QUICK = 2_000  # Steps from the last mishap to the end.
 ROOT = Path(tempfile.mkdtemp(prefix="holdfast-sim-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
 atexit.register(shutil.rmtree, ROOT, ignore_errors=True)
+venue_path(ROOT).write_text("The chain is in memory; an executor sees that it is there.")
+log_path(ROOT).write_text("The log of a schedule is in memory.")
 
 
 class World:
@@ -79,10 +69,9 @@ class World:
         self.folder = ROOT
         self.scheduler = Scheduler(seed)
         self.chance = random.Random(f"world {seed}")
-        self.feed = _prices(self.outside)
+        self.feed = prices_of(self.outside)
         self.chain, self.venue, self.naive = chain_of(self.outside, seed)
-        self.cast = CAST
-        self.disk = Disk(log_path(self.folder))
+        DATABASE.wipe()
         self.rows: Counter[tuple[str, str]] = Counter()
         self.faults: Counter[str] = Counter()
         self.mishaps, self.share, self.last_mishap = 0, 0.0, 0
@@ -92,9 +81,21 @@ class World:
         self.poison = ""
         self.told_out = 0
         self.halts, self.operator_at, self.operator_does = 0, MOST_STEPS, Halt
+        self.stick_at = MOST_STEPS
         self.halted_scope, self.operated_at = EVERYTHING, -MOST_STEPS
+        if isinstance(self.chain, EvmChain):
+            self.chain.nobody_waits = self.nobody_waits
         if not calm:
             self.upset()
+
+    def nobody_waits(self) -> bool:
+        """No executor has asked the chain, or told the log what it has heard of it."""
+        actors = (seat.actor for seat in self.scheduler.seats.values())
+        busy = any(isinstance(actor, Executor) and actor._busy() for actor in actors)
+        said = any(
+            pair[0].startswith("executor.") and pair[1].startswith("wal.") for pair in self.scheduler.queues
+        )
+        return not busy and not said
 
     def upset(self) -> None:
         self.mishaps = self.chance.choice([0, 1, 2, 4, 8])
@@ -102,12 +103,17 @@ class World:
         self.scheduler.early_share = self.chance.choice([0.001, 0.005, 0.02])
         self.scheduler.repeated = (Append, Execute, Propose, Close, Halt, Lift)
         self.scheduler.repeat_share = self.chance.choice([0.0, 0.05])
+        if drawn("stuck", self.seed) < 0.1:
+            self.stuck = random.Random(f"stuck {self.seed}")
+            self.stick_at = self.stuck.randint(10, 150)
         if self.chance.random() < 0.1:
             self.operator_at = self.chance.randint(20, 150)
         names = [kind.__name__.lower() for kind in (*CAST.values(), Supervisor)]
         for _ in range(self.chance.choice([0, 0, 1, 2])):
             slow = self.chance.choice(names)
-            self.scheduler.slow |= {(slow, each) for each in names if self.chance.random() < 0.5}
+            self.scheduler.slow |= {(slow, each) for each in names if self.chance.random() < 0.5} - {
+                (slow, slow)
+            }
             self.faults["slow actor"] += 1
 
     def now_ns(self) -> int:
@@ -126,9 +132,8 @@ class World:
         self.faults[kind] += 1
         self.scheduler.note(sentence)
 
-    def perhaps_kill(self) -> None:
-        if self.chance.random() > self.share / 5:
-            return
+    def kill_somebody(self) -> None:
+        """Or everybody; or the clock is set."""
         lot = self.chance.random()
         paths = [path for path in self.scheduler.seats if path != self.path]
         if lot < 0.2:
@@ -144,6 +149,17 @@ class World:
             self.mishap("death of one", f"{victim} is killed")
             self.scheduler.kill(victim)
 
+    def stick_somebody(self) -> None:
+        """He receives nothing for a while, and what is sent to him waits, or has no room."""
+        self.stick_at = MOST_STEPS
+        victim = self.stuck.choice(sorted(self.scheduler.seats))
+        full = self.stuck.random() < 0.5
+        room = self.stuck.choice([0, 0, 1, 3]) if full else None
+        seconds = STUCK_LONG if self.stuck.random() < 0.01 else self.stuck.choice([0.3, 1.5, 5.0, 40.0])
+        self.faults["full mailbox" if full else "stuck actor"] += 1
+        self.scheduler.note(f"{victim} receives nothing for {seconds} s; room for {room}")
+        self.scheduler.stick(victim, seconds, room)
+
     def kill_all(self) -> None:
         for path in [path for path in self.scheduler.seats if path.startswith("supervisor")]:
             self.scheduler.kill(path)
@@ -158,7 +174,8 @@ class World:
         if isinstance(log, Log):
             with contextlib.suppress(OSError):
                 log.close()
-        demand(not actor._failed, f"{actor.name} has failed: {self.poison}")
+        if actor._failed:
+            raise Violation(f"{actor.name} has failed: {self.poison}")
 
     def poisoned(self, _sender: str, said: PoisonMessage) -> None:
         self.poison = str(said.poisonMessage)
@@ -171,7 +188,7 @@ class World:
         assert isinstance(actor, Supervisor)
         self.supervisor = actor
         run = Run(data_dir=str(self.folder), speed="max", until_end=True, seed=self.seed, feed="simulated")
-        start = Start(Id("start"), to_builtins(SETTINGS), to_builtins(run))
+        start = Start(Id("start"), settings_of(self.outside), to_builtins(run))
         self.scheduler.send("outside", self.path, start)
 
     def to_the_end(self, whole: bool = True) -> None:
@@ -179,37 +196,44 @@ class World:
 
         With `whole` the run is drained and stopped; else it ends when the feed has, and all is quiet.
         """
-        scheduler, broadcasts = self.scheduler, self.chain.broadcasts
+        scheduler, chain, naive = self.scheduler, self.chain, self.naive
+        chance, often = self.chance.random, self.share / 5
         self.last_mishap = scheduler.steps
-        while self.supervisor.state is not RunState.STOPPED:
-            if not whole and self.supervisor.stopping and not scheduler.queues:
-                break
-            if self.supervisor.state is RunState.FAILED:
+        while (state := self.supervisor.state) is not RunState.STOPPED:
+            if state is RunState.FAILED:
                 self.again()
             if not scheduler.queues:
+                if self.supervisor.stopping and not whole:
+                    break
                 self.check_idle()
-            if self.naive.halts:
+            if naive.halts or chain.deep:
                 self.perhaps_stop()
             if scheduler.steps >= self.operator_at:
                 self.perhaps_halt()
-            demand(scheduler.step(), "liveness: nobody has anything left to do")
-            if len(broadcasts) > self.told_out:
+            if scheduler.steps >= self.stick_at:
+                self.stick_somebody()
+            if not scheduler.step():
+                raise Violation("liveness: nobody has anything left to do")
+            if len(chain.broadcasts) > self.told_out:
                 self.look_out()
             if self.mishaps:
-                self.perhaps_kill()
-            if not self.mishaps:
+                if chance() <= often:
+                    self.kill_somebody()
+            elif scheduler.steps - self.last_mishap >= QUICK:
+                self.last_mishap = scheduler.steps if scheduler.stuck else scheduler.released
                 quick = scheduler.steps - self.last_mishap < QUICK
                 demand(quick, "liveness: no end so many steps after the last mishap")
-            demand(scheduler.steps < MOST_STEPS, "liveness: no end after so many steps")
-        self.quiet = scheduler.steps - self.last_mishap
+            if scheduler.steps >= MOST_STEPS:
+                raise Violation("liveness: no end after so many steps")
+        self.quiet = scheduler.steps - max(self.last_mishap, scheduler.released)
         while whole and len(scheduler.seats) > 1 and scheduler.step():
             pass
 
     def perhaps_stop(self) -> None:
-        """A wallet that a stranger has the key of may never come to an end: the operator ends it."""
+        """A wallet that is blocked, by a stranger or a broken chain, may never end: the operator ends it."""
         over = self.chain.head_ns > self.feed.ticks[-1].at_ns + 30 * MINUTE_NS
         lifts = self.operator_does is Lift or self.scheduler.steps < self.operated_at + 500
-        if over and self.naive.halted and not lifts and not self.stopped:
+        if over and self.naive.blocked and not lifts and not self.stopped:
             self.stopped = True
             self.scheduler.early_share = 0.3  # Only time ends this one.
             self.scheduler.send("outside", self.path, Stop(Id("stop"), False))
@@ -220,6 +244,8 @@ class World:
             id = Id(f"operator {self.halts} {self.operator_at}")
             if self.operator_does is Halt:
                 scope = self.chance.choice([EVERYTHING, EVERYTHING, WALLET])
+                if self.chain.deep_ns < NEVER:  # Else his lift could be on its way when it breaks.
+                    scope = EVERYTHING
                 self.halted_scope, message = scope, Halt(id, scope, "a rumour")
                 self.faults[f"halt of {scope}"] += 1
             else:
@@ -234,14 +260,18 @@ class World:
 
         Questions are repeated, but that is for what nobody expects.  Two may wait for it: the first balances,
         told to a portfolio that does not listen yet, and an order of a portfolio that the executor has not
-        met yet, for he answers its predecessor.
+        met yet, for he answers its predecessor.  And what is wished at the last tick of all, if the portfolio
+        that has refused it is dead: a successor would say so at the next tick.
         """
         if any(isinstance(message.payload, Revive) for _, _, _, message in self.scheduler.timers):
+            return
+        if self.scheduler.stuck or self.scheduler.now < self.scheduler.late_until:
             return
         waiting = {
             path: list(getattr(s.actor, "_unanswered", ())) for path, s in self.scheduler.seats.items()
         }
-        asked = {path: keys for path, keys in waiting.items() if keys}
+        over = WISHERS if self.supervisor.stopping else ()
+        asked = {path: keys for path, keys in waiting.items() if keys and not path.startswith(over)}
         if not any(key.startswith(REPEATED) for keys in asked.values() for key in keys):
             demand(not asked, f"liveness: {asked}: unanswered, and nobody is at it")
 
@@ -258,9 +288,11 @@ class World:
 
     def written(self, append: Append) -> None:
         """It is durable; nobody has heard of it yet."""
-        before = (self.naive.free(), dict(self.naive.held))
-        self.naive.write(append)
-        if self.scheduler.trace is not None:
+        if self.scheduler.trace is None:
+            self.naive.write(append)
+        else:
+            before = (self.naive.free(), dict(self.naive.held))
+            self.naive.write(append)
             told = ", ".join(f"{each.operation_id} {each.status}" for each in append.records)
             self.scheduler.note(f"record {self.naive.records} at {append.records[0].at_ns // 10**9}: {told}")
             after = (self.naive.free(), self.naive.held)
@@ -305,12 +337,6 @@ UNTOLD = {"settings", "run", "replica", "books", "feed", "recent", "trader", "pe
 
 
 @functools.lru_cache(maxsize=64)
-def _prices(outside: int) -> Prices:
-    chance = random.Random(f"prices {outside}")
-    return Prices(outside, chance.choice([1, 1, 2, 3]), chance.choice([4, 5, 5, 6, 7, 10]))
-
-
-@functools.lru_cache(maxsize=64)
 def undisturbed(outside: int) -> tuple[tuple, ...]:
     """How the orders of this world end where nobody dies, and nothing is late or said twice."""
     with world_of(outside * WORLDS_OF, calm=True) as world:
@@ -320,19 +346,22 @@ def undisturbed(outside: int) -> tuple[tuple, ...]:
         return tuple(world.naive.trades)
 
 
+def _nobody(_: Actor) -> None:
+    """All are dead."""
+
+
 @contextlib.contextmanager
 def world_of(seed: int, calm: bool = False) -> Iterator[World]:
     """The production classes in a world of their own."""
-    venue_path(ROOT).write_text("The chain is in memory; an executor sees that it is there.")
-    log_path(ROOT).with_suffix(".head").unlink(missing_ok=True)
     world = World(seed, calm)
     logger.remove()
-    with replaced(replacements(world)):
+    with staged():
+        NOW.begin(world)
         try:
             yield world
         finally:
             world.kill_all()
-            world.disk.end()
+            world.scheduler.killed, world.scheduler.watched = _nobody, {}  # No cycle: it is freed at once.
 
 
 def play(seed: int, trace: list[str] | None = None) -> World:
@@ -351,7 +380,7 @@ def play(seed: int, trace: list[str] | None = None) -> World:
             world.check_the_end()
             if same is not None and not world.halts:
                 world.naive.same_trades(same)
-            if seed % 8 == 0 and not world.halts:
+            if seed % 8 == 0 and not (world.halts or world.naive.broken):
                 world.check_twice()
         except AssertionError:
             world.describe()

@@ -17,6 +17,7 @@ from actors.messages import (
     PositionClosed,
     PositionOpened,
     PositionReduced,
+    Rebalanced,
     Record,
     Reserved,
     Returned,
@@ -29,6 +30,7 @@ from actors.messages import (
 from storage.audit import audited
 
 USDC, WETH = Asset("paper:USDC"), Asset("paper:WETH")
+GAS = Asset("ethereum:native")
 BUY = Order(
     id=Id("buy"), side=Side.BUY, strategy="momentum", token=WETH, quote=USDC, amount_in=500, fee_asset=USDC,
     max_fee=2, slippage_bps=50, at_ns=1, deadline_ns=9, position=Id("p1"),
@@ -78,6 +80,10 @@ def test_a_round_trip_adds_up_and_nothing_is_blamed():
     assert found.holdings == {}
     assert found.live() == []
     assert set(found.fills) == {"t1", "t2"}
+    assert (found.rebalances, audit([*BOUGHT, Rebalanced(9, {"a": 9_000, "b": 1_000}, {})]).rebalances) == (
+        0,
+        1,
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,7 +115,19 @@ STRAYS = [
     Returned("nobody", USDC, 5), PositionOpened("p1", "nobody", "momentum", WETH, USDC, 70, 500),
     PositionReduced("p1", "nobody", 35, 250, 300), PositionClosed("p1", "nobody", 70, 500, 600),
 ]  # fmt: skip
+GASSED = [
+    DEPOSIT, Deposited(GAS, 9), OrderOpened(replace(BUY, fee_asset=GAS)), Reserved("buy", USDC, 500),
+    Reserved("buy", GAS, 2), signed("buy", "t1"), Landed("buy", "t1", "r", 500, 70, 1),
+    PositionOpened("p1", "buy", "momentum", WETH, USDC, 70, 500), Returned("buy", USDC, 0),
+    Returned("buy", GAS, 1),
+]  # fmt: skip
 WRONG = {
+    "gas that is not given back": ("no-overdraft", GASSED[:-1]),
+    "gas that is not given back whole": ("no-overdraft", changed(GASSED, 9, amount=0)),
+    "budgets of more than there is": ("no-overdraft", [*BOUGHT, Rebalanced(9, {"a": 9_000, "b": 1_001}, {})]),
+    "a budget below nothing": ("no-overdraft", [*BOUGHT, Rebalanced(9, {"a": 9_000, "b": -1}, {})]),
+    "gas that nobody paid in": ("no-overdraft", [DEPOSIT, *GASSED[2:]]),
+    "more gas spent than reserved": ("no-overdraft", changed(GASSED, 6, fee=3)),
     "more reserved than there is": ("no-overdraft", [*changed(BOUGHT[:3], 2, amount=1_002)]),
     "more spent than reserved": ("no-overdraft", changed(BOUGHT, 4, fee=3)),
     "the reservation is not given back whole": ("no-overdraft", changed(BOUGHT, 6, amount=0)),
@@ -136,6 +154,13 @@ WRONG = {
 @pytest.mark.parametrize(("promise", "bodies"), WRONG.values(), ids=WRONG)
 def test_every_planted_wrong_is_blamed_on_its_promise(promise, bodies):
     assert promise in blamed(bodies)
+
+
+def test_a_fee_in_another_asset_is_taken_from_that_alone():
+    found = audit(GASSED)
+    assert found.broken == []
+    assert not found.live()
+    assert (found.free[USDC], found.free[GAS], found.fees[USDC], found.fees[GAS]) == (500, 8, 0, 1)
 
 
 @pytest.mark.parametrize("stray", STRAYS, ids=lambda body: type(body).__name__)

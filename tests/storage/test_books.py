@@ -6,12 +6,14 @@ from msgspec.structs import replace
 from actors.messages import (
     EVERYTHING,
     Dead,
+    Expert,
     Landed,
     Lifted,
     OrderOpened,
     PositionClosed,
     PositionOpened,
     PositionReduced,
+    Rebalanced,
     Refusal,
     Reserved,
     Returned,
@@ -24,6 +26,7 @@ from actors.messages import (
 from storage import books as module
 from storage import holdings
 from storage.books import Books, Unbookable, book, faults, fold
+from storage.snapshots import packed, unpacked
 from storage.trades import local, opening, trade
 from tests.deals import USDC, WBTC, WETH, Desk, busy_desk, order
 
@@ -69,10 +72,17 @@ def sale(**changes):
     return replace(sell, **changes)
 
 
+def mixed() -> Desk:
+    desk = holding()
+    desk.note(local("mix:5", MIX, 5))
+    return desk
+
+
 def signed(**changes):
     return replace(Signed("o1", 1, "00", "tx", 0, 1, 9, "paper"), **changes)
 
 
+MIX = Rebalanced(5, {"momentum": 4_000, "ai": 700}, {"cash": Expert(-0.1, 5_300)})
 TABLE = [
     (Desk, Reserved("o1", USDC, 5), Refusal.ORDER_NOT_FOUND),
     (pending, OrderOpened(order()), Refusal.ID_TAKEN),
@@ -92,6 +102,9 @@ TABLE = [
     (sent, signed(attempt=3, nonce=0), Refusal.TRANSITION_NOT_ALLOWED),
     (pending, signed(cancels=True), Refusal.TRANSITION_NOT_ALLOWED),
     (Desk, Lifted(EVERYTHING, "all is well"), Refusal.TRANSITION_NOT_ALLOWED),
+    (Desk, Rebalanced(5, {"momentum": 5_001, "ai": 5_000}, {}), Refusal.TRANSITION_NOT_ALLOWED),
+    (Desk, Rebalanced(5, {"momentum": -1, "ai": 5_000}, {}), Refusal.TRANSITION_NOT_ALLOWED),
+    (mixed, Rebalanced(5, {"momentum": 5_000}, {}), Refusal.TRANSITION_NOT_ALLOWED),
     (Desk, Landed("o1", "tx", "block", 100, 5, 1), Refusal.ORDER_NOT_FOUND),
     (pending, Landed("o1", "o1/tx1", "block", 100, 5, 1), Refusal.TRANSITION_NOT_ALLOWED),
     (sent, Landed("o1", "foreign", "block", 100, 5, 1), Refusal.TRANSITION_NOT_ALLOWED),
@@ -106,6 +119,12 @@ TABLE = [
     (holding, PositionOpened("p", "o1", "momentum", WBTC, USDC, 10, 100), Refusal.ORDER_NOT_FOUND),
     (holding, PositionClosed("o1/p", "o1", 10, 100, 200), Refusal.ORDER_NOT_FOUND),
 ]
+
+
+def test_the_books_hold_the_last_budgets_also_out_of_a_snapshot_and_no_decision_before_them_is_made_anew():
+    books = unpacked(packed(mixed().books))
+    assert books.mix == MIX
+    assert books.last_order_ns == 5
 
 
 @pytest.mark.parametrize(("make", "body", "reason"), TABLE)

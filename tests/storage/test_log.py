@@ -14,7 +14,6 @@ from hypothesis import strategies as some
 from msgspec.structs import replace
 
 from actors.messages import Append, Deposited, Id, Refusal
-from storage import log_file
 from storage.chain import hash_of, row_hash
 from storage.log import PRIMED, Log, LogBusy, LogCorrupt, LogError, head_of, records, verify, verify_file
 from storage.trades import local
@@ -322,18 +321,6 @@ def test_appends_overwrite_the_primed_file_and_leave_the_checkpoint_to_the_snaps
 )  # fmt: skip
 def test_the_spelled_out_hash_of_a_row_is_the_plain_one(fields):
     assert row_hash(fields) == hash_of(*fields)
-
-
-@pytest.mark.parametrize("lsn", [4, 20, 30])
-def test_a_long_log_is_verified_in_halves_and_each_record_of_it(path, monkeypatch, lsn):
-    monkeypatch.setattr(log_file, "LONG", 0)
-    written(path).close()
-    assert verify(path) == head_of(path)
-    database = sqlite3.connect(path)
-    database.executescript(f"DROP TRIGGER records_stay; UPDATE records SET at_ns = 99 WHERE lsn = {lsn}")
-    database.close()
-    with pytest.raises(LogCorrupt, match=f"record {lsn} is not what was written"):
-        verify(path)
 
 
 @pytest.fixture(scope="module")

@@ -24,12 +24,13 @@ def test_every_status_is_reached_and_every_one_that_is_no_end_is_left():
     [
         (Status.PENDING, "Landed"),
         (Status.PENDING, "Dead"),
-        (Status.IN_PROGRESS, "RolledBack"),
+        (Status.PENDING, "Allowed"),
+        (Status.COMPLETED, "RolledBack"),
         (None, "Signed"),
         (Status.PENDING, "OrderOpened"),
     ],
 )
-def test_an_order_neither_ends_without_bytes_nor_is_rolled_back_with_them(before, kind):
+def test_an_order_neither_ends_without_bytes_nor_is_rolled_back_once_it_has_landed(before, kind):
     assert orders.after(before, kind) is None
 
 
@@ -37,10 +38,13 @@ def test_every_operation_of_the_audit_is_written_by_somebody():
     assert {*orders.LOCAL.values(), Operation.TRADE_EXECUTE} == set(Operation)
 
 
-def test_the_diagram_has_one_arrow_for_every_row_of_the_table_and_every_end():
+def test_the_diagram_names_every_row_of_the_table_at_its_arrow_and_every_end():
     lines = orders.diagram().splitlines()
     assert lines[0] == "stateDiagram-v2"
-    assert len(lines) == 1 + len(orders.TRADE) + len(orders.TERMINAL)
-    assert "    [*] --> pending: OrderOpened" in lines
-    assert "    in_progress --> failed: Dead" in lines
-    assert "    completed --> [*]" in lines
+    drawn = {
+        arrow: kinds.split(", ") for arrow, _, kinds in (line.partition(": ") for line in lines) if kinds
+    }
+    for (before, kind), then in orders.TRADE.items():
+        assert kind in drawn[f"    {before or '[*]'} --> {then}"]
+    assert sum(map(len, drawn.values())) == len(orders.TRADE)
+    assert len(lines) == 1 + len(drawn) + len(orders.TERMINAL)

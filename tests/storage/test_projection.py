@@ -4,11 +4,11 @@ import sqlite3
 
 import pytest
 
-from actors.messages import Side
+from actors.messages import Deposited, Side
 from storage.log import Log
 from storage.projection import Projection, digest, rebuild
-from storage.trades import opening
-from tests.deals import WBTC, WETH, Desk, busy_desk, order
+from storage.trades import local, opening
+from tests.deals import GAS, WBTC, WETH, Desk, busy_desk, order
 
 DESK = busy_desk()
 RECORDS = tuple(record for append in DESK.appends for record in append.records)
@@ -64,6 +64,43 @@ def test_the_tables_show_orders_with_their_ends_and_positions_with_their_results
     positions = rows(tmp_path / "a.db", "SELECT token, quantity, cost, realised, closed_at_ns FROM positions")
     assert sorted(positions)[1] == (WETH, "0", "0", str(30 * 10**6), 3)
     assert [each[:2] for each in positions if each[4] is None] == [(WBTC, "33")]
+
+
+def test_tables_of_an_earlier_layout_are_made_anew(log_path, tmp_path):
+    whole = rebuild(log_path, tmp_path / "a.db")
+    database = sqlite3.connect(tmp_path / "a.db")
+    database.executescript("ALTER TABLE orders DROP COLUMN fee_asset")
+    database.close()
+    again = Projection(tmp_path / "a.db")
+    assert again.lsn == 0
+    again.apply(0, RECORDS)
+    again.close()
+    assert digest(tmp_path / "a.db") == whole
+
+
+def test_an_order_is_shown_with_the_asset_of_its_fee(tmp_path):
+    desk = Desk()
+    desk.note(local("gas", Deposited(GAS, 9), 0))
+    desk.append(opening(order("o1", amount=100, max_fee=5, fee_asset=GAS)))
+    desk.land("o1", 7, fee=3)
+    live = Projection(tmp_path / "live.db")
+    live.apply(0, tuple(desk.records))
+    assert rows(tmp_path / "live.db", "SELECT fee, fee_asset FROM orders") == [("3", GAS)]
+    live.close()
+
+
+def test_what_approvals_have_cost_stands_beside_the_fee_of_the_end(tmp_path):
+    desk = Desk()
+    desk.append(opening(order("o1", amount=100, max_fee=9)))
+    desk.allow("o1", 2)
+    desk.allow("o1", 3)
+    desk.land("o1", 7, fee=4)
+    live = Projection(tmp_path / "live.db")
+    live.apply(0, tuple(desk.records))
+    assert rows(tmp_path / "live.db", "SELECT fee, approval_fee, status FROM orders") == [
+        ("4", "5", "completed")
+    ]
+    live.close()
 
 
 def test_another_record_gives_another_digest(log_path, tmp_path):

@@ -38,3 +38,12 @@ def test_bytes_are_asked_about_in_the_order_of_their_nonces_whatever_the_order_o
     assert list(desk.books.live) == [first.id, second.id]
     assert [case.live.order.id for case in under_way(desk.books)] == [second.id, first.id]
     assert recover(desk.books, 0).resume == (second.id, first.id)
+
+
+def test_an_order_that_has_ended_says_that_its_nonce_is_used_though_an_older_one_is_open():
+    desk = Desk()
+    first, second = desk.wish(propose(WETH)), desk.wish(propose(WBTC))
+    desk.sign(first.id)
+    assert [case.settled for case in under_way(desk.books)] == [0]
+    desk.land(second.id, 1_000)
+    assert [case.settled for case in under_way(desk.books)] == [2]

@@ -3,7 +3,18 @@
 import pytest
 from msgspec.structs import replace
 
-from actors.messages import NEVER, Deposited, Id, Role, RolledBack, Signed, StateSaved, Status, Withdrawn
+from actors.messages import (
+    NEVER,
+    Deposited,
+    Id,
+    Rebalanced,
+    Role,
+    RolledBack,
+    Signed,
+    StateSaved,
+    Status,
+    Withdrawn,
+)
 from storage.story import Names, ending, moment, span, told, worded
 from storage.trades import halting, lifting, local, opening, rollback, trade
 from tests.deals import UNIT, USDC, WBTC, WETH, Desk, busy_desk, order, propose
@@ -62,7 +73,7 @@ def test_every_kind_of_end_is_told_for_what_it_is():
     desk.settle(rollback(live, "too late to sign"))
     story = " ".join(sentences(desk))
     for words in ("reverted (block 1): nothing was swapped", "is dead (absent)", "landed (block 1)",
-                  "Rolled back (too late to sign): no bytes ever existed"):  # fmt: skip
+                  "Rolled back (too late to sign): no bytes of its swap ever existed"):  # fmt: skip
         assert words in story
 
 
@@ -70,12 +81,14 @@ def test_what_belongs_to_no_order_is_told_too():
     records = [
         local("in", Deposited(USDC, UNIT), 0), local("out", Withdrawn(USDC, 1), 0),
         local("saved", StateSaved(Role("positions"), 10**9, "{}"), 0),
+        local("mix:0", Rebalanced(0, {"momentum": 4_150, "ai": 500}, {}), 0),
     ]  # fmt: skip
     found = [each.sentence for each in told(enumerate(records, 1), DECIMALS)]
     assert found == [
         "1 USDC came in.",
         "0.000001 USDC went out.",
         "positions wrote down what it remembers of the market up to 1970-01-01 00:00:01 UTC.",
+        "The money is shared anew: momentum 41.5 %, ai 5 %, and 53.5 % stays cash.",
     ]
 
 
@@ -137,7 +150,7 @@ def test_the_ending_says_what_blocks_an_order_that_is_open():
     ends = ending(numbered(desk), now_ns)
     assert len(ends) == len(names(desk).orders)
     unsigned, signed = ends[-1], ends[-2]
-    assert "is pending, 0:01:39 of market time after it was decided: no bytes of it exist" in unsigned
+    assert "is pending, 0:01:39 of market time after it was decided: no bytes of its swap exist" in unsigned
     assert "is in_progress, 0:01:39 of market time after it was decided: its outcome is not proved" in signed
     assert ends[0] == f"{BUY} is completed, 0:00:00 after it was decided."
 

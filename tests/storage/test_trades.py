@@ -3,20 +3,25 @@
 import pytest
 from msgspec.structs import replace
 
-from actors.messages import Id, PositionReduced, Returned, RolledBack, Side
+from actors.messages import Id, PositionReduced, Reserved, Returned, RolledBack, Side
 from storage import trades
 from storage.books import LiveOrder
-from tests.deals import UNIT, USDC, WETH, Desk, busy_desk, close, order, propose
+from storage.holdings import at_most
+from tests.deals import GAS, UNIT, USDC, WETH, Desk, busy_desk, close, order, propose
 
 
 def test_a_buy_sets_its_amount_and_its_fee_aside_a_sell_only_its_fee():
-    assert trades.to_reserve(order(amount=100, max_fee=2)) == 102
-    assert trades.to_reserve(order(side=Side.SELL, amount=100, max_fee=2)) == 2
+    assert at_most(order(amount=100, max_fee=2)) == {USDC: 102}
+    assert at_most(order(side=Side.SELL, amount=100, max_fee=2)) == {USDC: 2}
 
 
-def test_a_buy_whose_fee_is_in_another_asset_is_a_bug():
-    with pytest.raises(AssertionError, match="fee in another asset"):
-        trades.to_reserve(order(fee_asset="paper:ETH"))
+def test_a_fee_in_another_asset_is_set_aside_apart():
+    assert at_most(order(amount=100, max_fee=2, fee_asset=GAS)) == {USDC: 100, GAS: 2}
+    assert at_most(order(side=Side.SELL, amount=100, max_fee=2, fee_asset=GAS)) == {GAS: 2}
+    opened = trades.opening(order(amount=100, max_fee=2, fee_asset=GAS)).records[1:]
+    assert [(each.operation_id, each.body) for each in opened] == [
+        ("o1/reserve", Reserved("o1", USDC, 100)), ("o1/reserve/fee", Reserved("o1", GAS, 2)),
+    ]  # fmt: skip
 
 
 def test_every_stage_of_every_trade_is_an_append_of_its_own_id():

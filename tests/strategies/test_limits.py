@@ -3,11 +3,23 @@
 import pytest
 from msgspec.structs import replace
 
-from actors.messages import AlreadyClosing, Asset, CloseReason, Order, Refusal
+from actors.messages import (
+    AlreadyClosing,
+    Asset,
+    CloseReason,
+    Deposited,
+    Order,
+    Rebalanced,
+    Refusal,
+    Withdrawn,
+)
 from storage.books import DAY_NS, Books, fold
-from storage.config import Limits
+from storage.config import Limits, Settings
+from storage.config_strategies import Mix
+from storage.trades import local
 from strategies import limits
-from tests.deals import MINUTE_NS, OPEN, UNIT, WBTC, WETH, Desk, close, propose, terms
+from strategies.limits import terms_of
+from tests.deals import GAS, MINUTE_NS, OPEN, UNIT, WBTC, WETH, Desk, close, propose, terms
 
 OTHER = Asset("base:AERO")
 TOKENS = (WETH, WBTC, OTHER)
@@ -86,6 +98,22 @@ def test_another_chain_has_an_exposure_of_its_own():
 def test_another_strategy_has_a_budget_of_its_own():
     made = under_way(strategy_budget_bps=1_000)
     assert isinstance(made.wish(propose(OTHER, 3, strategy="scalping")), Order)
+
+
+def test_the_budget_of_the_books_is_what_a_strategy_may_use_and_its_limit_where_there_is_no_mix():
+    made, fixed = desk(position_bps=10_000), desk(position_bps=10_000)
+    made.terms = replace(made.terms, mix=Mix(enabled=True))
+    for each in (made, fixed):
+        each.note(local("mix:1", Rebalanced(1, {"momentum": 1_230, "scalping": 500}, {}), 1))
+    assert made.wish(propose(WETH, 3)).amount_in == 123 * UNIT
+    assert made.wish(propose(OTHER, 3)) is Refusal.STRATEGY_BUDGET
+    assert made.wish(propose(OTHER, 3, strategy="scalping")).amount_in == 50 * UNIT
+    assert fixed.wish(propose(WETH, 3)).amount_in > 900 * UNIT
+
+
+def test_a_token_that_one_strategy_holds_or_is_buying_is_refused_to_every_other():
+    assert holding().wish(propose(WETH, 3, strategy="scalping")) is Refusal.POSITION_EXISTS
+    assert under_way().wish(propose(WETH, 3, strategy="scalping")) is Refusal.TOKEN_CLAIMED
 
 
 def test_the_amount_is_cut_to_what_pending_orders_and_their_fees_leave():
@@ -185,9 +213,58 @@ def test_only_an_operators_close_does_not_wait_for_the_market():
     assert not limits.at_once(propose())
 
 
+def paying_gas(funds: int) -> Desk:
+    """Buys of USDC, whose fees are in another asset: at most 100 of it a transaction."""
+    made = desk()
+    made.terms = replace(made.terms, fee_asset=GAS, max_fee=100)
+    if funds:
+        made.note(local("gas", Deposited(GAS, funds), 0))
+    return made
+
+
+def test_without_an_account_of_the_fees_asset_nothing_is_bought_or_sold():
+    made = holding()
+    made.terms = replace(made.terms, fee_asset=GAS)
+    assert made.wish(propose(WBTC, 3)) is Refusal.MISSING_INPUT
+    assert made.wish(close(WETH, 3)) is Refusal.NOT_ENOUGH_FUNDS
+
+
+def test_a_buy_needs_gas_for_itself_and_for_the_exit_of_every_position():
+    assert paying_gas(199).wish(propose(WETH, 1)) is Refusal.NOT_ENOUGH_FUNDS
+    made = paying_gas(399)
+    order = made.bought(WETH, at_ns=1, fee=100)
+    assert (order.fee_asset, order.max_fee) == (GAS, 100)
+    assert made.wish(propose(WBTC, 2)) is Refusal.NOT_ENOUGH_FUNDS
+    made.note(local("more", Deposited(GAS, 1), 2))
+    assert isinstance(made.wish(propose(WBTC, 2)), Order)
+
+
+def test_a_sell_needs_its_gas_alone():
+    made = paying_gas(200)
+    made.bought(WETH, at_ns=1, fee=100)
+    made.note(local("gone", Withdrawn(GAS, 1), 2))
+    assert made.wish(close(WETH, 3)) is Refusal.NOT_ENOUGH_FUNDS
+    made.note(local("back", Deposited(GAS, 1), 2))
+    assert made.wish(close(WETH, 3)).fee_asset == GAS
+
+
+def test_gas_takes_nothing_of_what_may_be_spent_on_tokens():
+    made = paying_gas(10**6)
+    made.terms = replace(made.terms, limits=replace(OPEN, total_exposure_bps=1_500))
+    assert made.wish(propose(WETH, 1)).amount_in == 100 * UNIT
+    assert made.wish(propose(OTHER, 3)).amount_in == 50 * UNIT
+
+
 def test_terms_are_in_base_units():
     made = terms(Limits(min_order="5"), gas="0.02")
     assert (made.max_fee, made.min_order, made.quote) == (10 * 20_000, 5 * UNIT, "paper:USDC")
+
+
+def test_terms_are_in_the_base_units_of_the_markets_quote():
+    settings = Settings(limits=Limits(min_order="5"))
+    made = terms_of(settings, frozenset(), (), (Asset("bsc:0x8AC7"), 18))
+    assert (made.max_fee, made.min_order) == (10 * 2 * 10**16, 5 * 10**18)
+    assert (made.quote, made.quote_decimals) == ("bsc:0x8AC7", 18)
 
 
 def test_where_a_transaction_costs_nothing_a_position_can_still_be_sold():
@@ -195,3 +272,21 @@ def test_where_a_transaction_costs_nothing_a_position_can_still_be_sold():
     made.bought(WETH)
     made.sold(WETH, 100 * UNIT)
     assert made.account().free == 1_000 * UNIT
+
+
+@pytest.mark.parametrize(
+    ("made", "caps", "answer"),
+    [
+        (desk, {"position_cap": 7 * UNIT}, 7 * UNIT),
+        (desk, {"capital_cap": 7 * UNIT, "position_cap": 9 * UNIT}, 7 * UNIT),
+        (holding, {"capital_cap": 107 * UNIT}, 7 * UNIT),
+        (under_way, {"capital_cap": 10 * UNIT}, Refusal.TOTAL_EXPOSURE),  # Lowered since.
+        (desk, {"position_cap": UNIT, "min_order": 2 * UNIT}, Refusal.AMOUNT_TOO_SMALL),
+        (desk, {"capital_cap": UNIT, "min_order": 2 * UNIT}, Refusal.TOTAL_EXPOSURE),
+    ],
+)
+def test_what_the_signer_would_refuse_is_not_ordered(made, caps, answer):
+    made = made()
+    made.terms = replace(made.terms, **caps)
+    verdict = made.wish(propose(WBTC, 3))
+    assert (verdict.amount_in if isinstance(verdict, Order) else verdict) == answer

@@ -11,7 +11,7 @@ from strategies.sizing import Books, buy_amount, sell_amount
 
 EMPTY = Books(
     deposits=Units(10_000), free=Units(10_000), used_by_strategy=Units(0), used_on_chain=Units(0),
-    used_in_all=Units(0), max_fee=Units(2),
+    used_in_all=Units(0),
 )  # fmt: skip
 # Of 10,000: 5,000 a strategy, 2,000 a position, 8,000 a chain, 8,000 in all.
 LIMITS = Limits()
@@ -21,17 +21,17 @@ TABLE = {
     "what the strategy has left": (4_000, {"used_by_strategy": 3_500}, 1_500),
     "what the chain has left": (4_000, {"used_on_chain": 7_000}, 1_000),
     "what is left in all": (4_000, {"used_in_all": 7_100}, 900),
-    "what is free, less the fee": (4_000, {"free": 502}, 500),
+    "what is free": (4_000, {"free": 500}, 500),
     "a strategy with nothing left": (4_000, {"used_by_strategy": 5_000}, Refusal.STRATEGY_BUDGET),
     "a strategy beyond its budget": (4_000, {"used_by_strategy": 6_000}, Refusal.STRATEGY_BUDGET),
     "a chain with nothing left": (4_000, {"used_on_chain": 8_000}, Refusal.CHAIN_EXPOSURE),
     "nothing left in all": (4_000, {"used_in_all": 7_999}, Refusal.TOTAL_EXPOSURE),
-    "no money": (4_000, {"free": 2}, Refusal.NOT_ENOUGH_FUNDS),
-    "less than the fee": (4_000, {"free": 1}, Refusal.NOT_ENOUGH_FUNDS),
+    "no money": (4_000, {"free": 0}, Refusal.NOT_ENOUGH_FUNDS),
+    "less than the fees need": (4_000, {"free": -1}, Refusal.NOT_ENOUGH_FUNDS),
     "too small to be worth it": (8, {}, Refusal.AMOUNT_TOO_SMALL),
     "just worth it": (10, {}, 5),
     "nothing wanted": (0, {}, Refusal.AMOUNT_NOT_POSITIVE),
-    "no deposits": (10_000, {"deposits": 0, "free": 0, "max_fee": 0}, Refusal.CHAIN_EXPOSURE),
+    "no deposits": (10_000, {"deposits": 0, "free": 0}, Refusal.CHAIN_EXPOSURE),
 }
 
 
@@ -43,16 +43,16 @@ def test_the_amount_or_the_limit_that_forbids_it(target_bps, changes, wanted):
 money = st.integers(0, 10**30)
 
 
-@given(st.integers(1, BPS), money, money, money, money, money, st.integers(0, 10**9))
-def test_no_amount_ever_breaks_a_limit(target, deposits, free, strategy, chain, total, fee):
+@given(st.integers(1, BPS), money, money, money, money, money)
+def test_no_amount_ever_breaks_a_limit(target, deposits, free, strategy, chain, total):
     books = Books(
         deposits=Units(deposits), free=Units(free), used_by_strategy=Units(strategy),
-        used_on_chain=Units(chain), used_in_all=Units(total), max_fee=Units(fee),
+        used_on_chain=Units(chain), used_in_all=Units(total),
     )  # fmt: skip
     amount = buy_amount(target, books, LIMITS, 5)
     if not isinstance(amount, Refusal):
         assert amount >= 5
-        assert amount + fee <= free
+        assert amount <= free
         assert amount * BPS <= deposits * LIMITS.position_bps
         assert (strategy + amount) * BPS <= deposits * LIMITS.strategy_budget_bps
         assert (chain + amount) * BPS <= deposits * LIMITS.chain_exposure_bps

@@ -3,12 +3,31 @@
 import pytest
 
 from chains.feeds.simulated import SimulatedFeed
-from storage.config import Momentum, Paper, Simulated
-from strategies.trader import Trader, decoded, encoded
+from storage.config import Momentum, Paper, Scalping, Settings, Simulated
+from strategies.trader import Trader as Untold
+from strategies.trader import decoded, encoded
 
-SETTINGS = Momentum(timeframe_minutes=5, entry_bars=6, exit_bars=3, atr_bars=3, trail_atr=2.0)
+SETTINGS = Settings(
+    momentum=Momentum(timeframe_minutes=5, entry_bars=6, exit_bars=3, atr_bars=3, trail_atr=2.0),
+    scalping=Scalping(vwap_bars=12, entry_deviations=1.0, edge_multiple=1.0, rest_bars=1, max_hold_bars=10),
+)
 FEED = SimulatedFeed(Simulated(tokens=("ALFA", "BRAVO"), bar_seconds=60), Paper(), 1, "2000000", 500)
 TICKS = list(FEED.read(None, 900))
+
+
+TESTED = {"name": "momentum"}
+
+
+@pytest.fixture(autouse=True, params=["momentum", "scalping"])
+def strategy(request):
+    """Every test is one of each strategy."""
+    TESTED["name"] = request.param
+
+
+def Trader(settings):  # noqa: N802
+    trader = Untold(TESTED["name"], settings)
+    trader.meet(FEED.instruments)
+    return trader
 
 
 def run(trader, ticks):
@@ -51,11 +70,18 @@ def test_a_save_is_not_changed_by_what_comes_after_it():
     assert encoded(saved) == before
 
 
-def test_a_save_of_other_settings_is_refused():
+def test_a_save_of_other_settings_is_not_taken():
     trader = Trader(SETTINGS)
     run(trader, TICKS[:50])
-    with pytest.raises(ValueError, match="warm up anew"):
-        Trader(Momentum()).restore(trader.saved())
+    other = Trader(Settings())
+    assert not other.restore(trader.saved())
+    assert (other.through_ns, other.states, other.growing) == (0, {}, {})
+    assert Trader(SETTINGS).restore(trader.saved())
+
+
+@pytest.mark.parametrize("text", ['{"through_ns":5,"growing":{},"states":{},"closes":{}}', "", "AAAA", "!"])
+def test_what_an_earlier_program_saved_is_no_save(text):
+    assert decoded(text) is None
 
 
 def test_a_refused_buy_is_wished_for_again_and_a_held_token_is_not():

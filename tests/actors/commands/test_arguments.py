@@ -17,6 +17,8 @@ from actors.commands.arguments import completed
         ("--recording a b --speed 5", "paper --recording a --recording b --speed 5"),
         ("--recording a --recording b c", "paper --recording a --recording b --recording c"),
         ("paper --speed 5 --recording a b", "paper --speed 5 --recording a --recording b"),
+        ("backtest --strategy a b --recording c", "backtest --strategy a --strategy b --recording c"),
+        ("sweep --over a=1 b=2 --top 3", "sweep --over a=1 --over b=2 --top 3"),
         ("--recording", "paper --recording"),
         ("--recording --speed 5", "paper --recording --speed 5"),
         ("peper", "peper"),

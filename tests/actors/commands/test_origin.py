@@ -54,3 +54,33 @@ def test_a_damaged_note_is_refused(tmp_path):
     (tmp_path / "market.json").write_text("{")
     with pytest.raises(CannotRunError, match=r"is damaged .*: restore it"):
         origin.remembered(tmp_path)
+
+
+def test_books_of_one_chain_do_not_go_on_on_another(tmp_path):
+    run = Run(feed="chain")
+    origin.remember(run, tmp_path, "base")
+    origin.check(run, tmp_path, "base")
+    with pytest.raises(CannotRunError, match=r"a run on the base market .* not on the bsc market"):
+        origin.check(run, tmp_path, "bsc")
+
+
+def test_what_evm_names_is_nothing_to_a_run_on_another_market(tmp_path):
+    origin.remember(Run(feed="simulated"), tmp_path, "base")
+    origin.check(Run(feed="simulated"), tmp_path, "bsc")
+
+
+def test_real_money_does_not_go_on_in_the_books_of_play_money_nor_in_another_wallets(tmp_path):
+    paper, live = Run(feed="chain"), Run(feed="chain", mode="live")
+    for name in ("paper", "live"):
+        (tmp_path / name).mkdir()
+    origin.remember(paper, tmp_path / "paper", "base", "0xA")  # Whose wallet is at hand does not matter.
+    origin.remember(live, tmp_path / "live", "base", "0xA")
+    origin.check(paper, tmp_path / "paper", "base", "0xB")
+    origin.check(live, tmp_path / "live", "base", "0xA")
+    with pytest.raises(CannotRunError, match="not on the base market with seed 1 and the real money of 0xA"):
+        origin.check(live, tmp_path / "paper", "base", "0xA")
+    for run, wallet in ((paper, "0xA"), (live, "0xB")):
+        with pytest.raises(
+            CannotRunError, match=r"holds a run on the base market .* the real money of 0xA, not on"
+        ):
+            origin.check(run, tmp_path / "live", "base", wallet)

@@ -7,12 +7,14 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec import to_builtins
 
 from actors.base import Actor
 from actors.commands import paper
 from actors.commands.folders import run_dir
-from actors.commands.paper import FailedError, trade
-from actors.messages import GetStatus, Ping, RunState, Start, StatusReport, Stop
+from actors.commands.paper import trade
+from actors.commands.refused import FailedError
+from actors.messages import GetStatus, Id, Ping, RunState, Start, StatusReport, Stop
 from storage.config import Run, Settings
 
 pytestmark = pytest.mark.processes
@@ -90,7 +92,8 @@ def watch(tmp_path):
 
     def run(supervisor, **choices):
         settings = Settings(run=Run(data_dir=str(tmp_path), **choices))
-        return trade(settings, settings.run, tmp_path, view, supervisor), view
+        begin = Start(Id("start"), to_builtins(settings), to_builtins(settings.run))
+        return trade(begin, settings.run, tmp_path, view, supervisor), view
 
     yield run
     assert not run_dir(tmp_path).exists(), "sockets or locks were left behind"

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from actors.commands.folders import owned
+from actors.commands.origin import remember
 from actors.commands.recover import Evidence, planned, recover, steps
 from actors.commands.refused import CannotRunError
 from actors.messages import Append, Bar, Id, Instrument, Side, Signed, Tick
@@ -86,14 +87,14 @@ def test_an_order_without_bytes_that_can_still_be_signed_is_quoted_anew(folder):
 
 
 def test_an_order_without_bytes_that_is_too_late_is_rolled_back(folder):
-    folder.venue.broadcast(folder.venue.build(order("other"), Quote(1, 0, 0), 9, 0).raw, 0)
+    folder.venue.send(folder.venue.build(order("other"), Quote(1, 0, 0), 9, 0).raw, 0)
     folder.venue.advance(tick(101))
     step = folder.only()
     assert step.action.startswith("roll back, for it could be signed until 1970-01-01 00:01:40 UTC only")
 
 
 def test_bytes_that_have_landed_are_booked_with_the_amounts_of_the_chain(folder):
-    folder.venue.broadcast(folder.sign().raw, 0)
+    folder.venue.send(folder.sign().raw, 0)
     folder.venue.advance(tick(60))
     step = folder.only()
     assert step.state == "in_progress"
@@ -104,7 +105,7 @@ def test_bytes_that_have_landed_are_booked_with_the_amounts_of_the_chain(folder)
 
 def test_bytes_that_reverted_cost_their_fee_alone(tmp_path):
     folder = Folder(tmp_path, replace(CALM, revert_bps=10_000))
-    folder.venue.broadcast(folder.sign().raw, 0)
+    folder.venue.send(folder.sign().raw, 0)
     folder.venue.advance(tick(60))
     assert folder.only().action.endswith("then book it as reverted, for its fee of 0.02 USDC alone")
 
@@ -118,7 +119,7 @@ def test_bytes_that_never_left_are_sent_and_not_given_up_before_their_time(folde
 
 
 def test_bytes_that_are_out_of_time_and_unknown_to_the_venue_are_dead(folder):
-    folder.venue.broadcast(folder.sign().raw, 400 * SECOND)
+    folder.venue.send(folder.sign().raw, 400 * SECOND)
     folder.venue.advance(tick(500))
     folder.venue.status("0xnobody", 500 * SECOND)  # The venue writes its clock down.
     step = folder.only()
@@ -183,7 +184,7 @@ def test_a_sell_is_booked_the_other_way_round():
 
 # -- without effect -------------------------------------------------------------------------------------
 def test_not_a_byte_of_the_folder_changes(folder, tmp_path):
-    folder.venue.broadcast(folder.sign().raw, 0)
+    folder.venue.send(folder.sign().raw, 0)
     folder.venue.advance(tick(60))
     before = contents(tmp_path)  # The writers are still at it: a log and a venue that nobody has closed.
     assert "wal.db-wal" in before
@@ -248,3 +249,15 @@ def test_a_snapshot_that_a_start_would_not_fold_on_from_is_refused(folder, tmp_p
     database.close()
     with pytest.raises(LogError, match="the snapshot at record 3 is not what was written"):
         planned(folder.settings)
+
+
+def test_of_a_live_run_it_says_that_the_chain_knows_and_asks_for_no_file(tmp_path):
+    folder = Folder(tmp_path)
+    folder.sign()
+    folder.close()
+    remember(Run(feed="chain", mode="live"), tmp_path, "base", "0xA")
+    venue_path(tmp_path).unlink()
+    plan = planned(folder.settings)
+    (step,) = plan.steps
+    assert step.evidence == "Unknown: this looks at the log alone; a start asks the chain's nodes"
+    assert plan.warning == ""

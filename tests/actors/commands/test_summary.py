@@ -1,13 +1,26 @@
 """What a run has come to: exact, unknown where unknown, and compared with the venue's own record."""
 
 import json
+from io import StringIO
 
 import pytest
 from msgspec.structs import replace
+from rich.console import Console
 
 from actors.commands import summary
+from actors.commands.chain_check import Compared
 from actors.commands.facts import Facts, MarketFacts, PortfolioFacts
-from actors.commands.summary import Promises, against_the_venue, held_instead, summed, table, write
+from actors.commands.summary import (
+    Promises,
+    against_the_books,
+    against_the_venue,
+    held_instead,
+    kept,
+    promises_of,
+    summed,
+    table,
+    write,
+)
 from actors.messages import (
     PRICE_SCALE,
     Asset,
@@ -28,8 +41,9 @@ from actors.messages import (
     StatusReport,
 )
 from chains.paper.book import Transaction
+from storage import books
 from storage.audit import Broken, audited
-from storage.config import Settings
+from storage.config import Run, Settings
 
 USDC, WETH = Asset("paper:USDC"), Asset("paper:WETH")
 ORDER = Order(
@@ -61,9 +75,16 @@ def audit():
     return audited((lsn, Record(Id("x"), *kinds, lsn, body)) for lsn, body in enumerate(BODIES, 1))
 
 
-def made(audit, market=MARKET, broken=()):
-    facts = Facts(market=market, portfolio=PortfolioFacts(refusals={"cooldown": 2}))
-    return summed(audit, facts, Settings(), LAST, "ab" * 32, "cd" * 32, Promises(("replay",), broken))
+def made(audit, market=MARKET, broken=(), settings=None, fee_asset=None):
+    facts = Facts(market=market, portfolio=PortfolioFacts(refusals={"cooldown": 2}, fee_asset=fee_asset))
+    promises = Promises(("replay",), broken)
+    return summed(audit, facts, settings or Settings(), LAST, "ab" * 32, "cd" * 32, promises)
+
+
+def printed(found, width=80):
+    console = Console(file=StringIO(), width=width)
+    console.print(table(found))
+    return console.file.getvalue()
 
 
 def test_every_figure_is_exact_and_readable(audit):
@@ -120,7 +141,7 @@ def test_a_summary_is_written_whole_or_not_at_all(audit, tmp_path, monkeypatch):
     write(made(audit), path)
     first = json.loads(path.read_text())
     assert first["free"] == {"asset": "paper:USDC", "units": 8_999_980_000, "decimal": "8999.98"}
-    assert first["promises"] == {"checked": ["replay"], "broken": []}
+    assert first["promises"] == {"checked": ["replay"], "broken": [], "unchecked": ""}
 
     def full(_descriptor):
         raise OSError(28, "No space left on device")
@@ -134,6 +155,67 @@ def test_a_summary_is_written_whole_or_not_at_all(audit, tmp_path, monkeypatch):
 
 def test_the_table_says_which_promise_was_broken(audit):
     drawn = table(made(audit, broken=(Broken("replay", 3, "it differs"),)))
-    cells = list(drawn.columns[1].cells)
+    cells = [str(cell) for cell in drawn.columns[1].cells]
     assert cells[-1] == "BROKEN: replay (record 3): it differs"
     assert "10000 USDC -> 10099.98 USDC" in cells
+
+
+def test_a_live_run_says_so_and_names_its_tokens_and_the_coin_of_its_fees_within_80_columns(audit):
+    address = "0x" + "a" * 40
+    market = replace(MARKET, feed=f"pools on base, WETH {address}", symbols={USDC: "USD[b]", WETH: "WETH"})
+    settings = Settings(run=Run(mode="live"))
+    text = printed(made(audit, market, settings=settings, fee_asset=Asset("paper:ETH")))
+    assert text.startswith("LIVE run, real money, stopped: pools on base, WETH 0xaaaa…")
+    assert "play" not in text
+    assert "paper" not in text
+    rows = [" ".join(line.strip("│").split()) for line in text.splitlines()]
+    for row in (
+        "free │ 8999.98 USD[b]",
+        "position WETH │ 0.5 for 1000 USD[b]",
+        "fees │ 0 ETH",
+        "realised PnL, without ETH fees │ 0 USD[b]",
+    ):
+        assert row in rows
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_last_budgets_are_told_where_there_is_a_mix(audit):
+    assert "budgets" not in printed(made(audit))
+    mixed = replace(made(audit), budgets={"momentum": 4_150, "ai": 500}, rebalances=3)
+    rows = [line for line in printed(mixed, width=120).splitlines() if "budgets" in line]
+    assert len(rows) == 1
+    assert "momentum 41.5 %, ai 5 %, rebalanced 3 times" in rows[0]
+
+
+def test_a_paper_run_says_nothing_of_real_money(audit):
+    text = printed(made(audit))
+    assert text.startswith("paper run, stopped: a recording")
+    assert "real" not in text.replace("realised", "")
+    assert "LIVE" not in text
+
+
+def test_the_books_and_the_audit_are_compared_in_every_asset(audit):
+    kinds = (Operation.TRADE_EXECUTE, Status.COMPLETED)
+    folded = books.fold(Record(Id("x"), *kinds, lsn, body) for lsn, body in enumerate(BODIES, 1))
+    assert against_the_books(audit, folded) == []
+    audit.fees[USDC] += 1
+    audit.paid_in[Asset("paper:ETH")] = audit.free[Asset("paper:ETH")] = 7
+    sentences = {each.sentence for each in against_the_books(audit, folded)}
+    assert sentences == {
+        "paper:USDC: fees is 20000 in the books and 20001 in the audit",
+        "paper:ETH: free is 0 in the books and 7 in the audit",
+    }
+
+
+@pytest.mark.parametrize(
+    ("seen", "words", "is_broken"),
+    [
+        (Compared(), "all 8 kept", False),
+        (Compared(unknown="no node"), "all 7 kept; not looked at: settle-from-chain: no node", False),
+        (Compared(strange="less ETH"), "BROKEN: settle-from-chain (record 7): less ETH", True),
+    ],
+)
+def test_what_the_chain_does_not_tell_is_neither_kept_nor_broken(seen, words, is_broken):
+    promises = promises_of([], seen, 7)
+    assert bool(promises.broken) is is_broken
+    assert kept(promises) == words

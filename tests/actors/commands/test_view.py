@@ -28,12 +28,28 @@ FACTS = {
 }  # fmt: skip
 
 
-def report(state=RunState.RUNNING, facts=FACTS):
-    return StatusReport("x", state, "all is well", 2, {"market": 1}, facts, {"wal": 41, "market": 42})
+def report(state=RunState.RUNNING, facts=FACTS, mode="paper"):
+    pids = {"wal": 41, "market": 42}
+    return StatusReport("x", state, "all is well", 2, {"market": 1}, facts, pids, mode)
 
 
-def drawn(of):
-    console = Console(file=StringIO(), width=140, force_terminal=False)
+ALFA, USDC, TOKEN = (f"base:0x{digit * 40}" for digit in "a8b")
+LIVE_FACTS = {
+    "market": {
+        "feed": f"pools on base, ALFA {ALFA[5:]}, bars of 60 s", "bars": 5, "prices": {ALFA: 2 * PRICE},
+        "token_decimals": {ALFA: 18}, "symbols": {ALFA: "[bold]ALFA", USDC: "USDC"},
+    },
+    "portfolio": {
+        "quote": USDC, "quote_decimals": 6, "fees": 3 * 10**15, "free_for_fees": 10**18,
+        "fee_asset": "base:ETH",
+    },
+    "positions": {"open": [{"token": ALFA, "quantity": 123456789012345678 * 10**18, "cost": 10**9}]},
+    "executor": {"in_flight": [f"momentum:{ALFA}:17:buy"]},
+}  # fmt: skip
+
+
+def drawn(of, width=140):
+    console = Console(file=StringIO(), width=width, force_terminal=False)
     console.print(picture(of, Progress()))
     return console.file.getvalue()
 
@@ -54,6 +70,28 @@ def test_the_picture_shows_prices_books_positions_orders_and_health():
     assert "-0.00" not in text
 
 
+def test_a_live_run_is_never_shown_as_play_money_nor_a_paper_run_as_real_money():
+    live, paper, neither = (drawn(report(mode=mode)) for mode in ("live", "paper", ""))
+    assert "LIVE, real money" in live
+    assert "LIVE" not in paper + neither
+    for words in ("PAPER", "play money"):
+        assert words in paper
+        assert words not in live + neither
+    assert line(report(mode="live"), Progress()).startswith("LIVE running: ")
+
+
+def test_tokens_of_a_chain_have_their_symbols_and_fees_their_coin_within_80_columns():
+    text = drawn(report(facts=LIVE_FACTS, mode="live"), width=80)
+    assert ALFA[5:15] not in text
+    assert "momentum:[bold]ALFA:17:buy" in text
+    assert "0xaaaa…" in text  # In the market's name.
+    rows = [" ".join(row.split()) for row in text.splitlines()]
+    assert "fees 0.003 ETH" in rows
+    assert "left for fees 1 ETH" in rows
+    assert any(row.startswith("[bold]ALFA 123456789012345678 1,000.00") for row in rows)
+    assert max(map(len, text.splitlines())) <= 80
+
+
 def test_what_a_reorg_can_still_take_back_and_a_halt_are_shown_where_there_are_any():
     assert "not final yet" not in drawn(report())
     books = {**FACTS["portfolio"], "unsettled": 70_000_000, "halts": {"wallet": "a rumour"}}
@@ -61,6 +99,23 @@ def test_what_a_reorg_can_still_take_back_and_a_halt_are_shown_where_there_are_a
     (row,) = (line for line in text.splitlines() if "not final yet" in line)
     assert "70.00" in row
     assert "HALTED (wallet): a rumour" in text
+
+
+def test_what_a_strategy_says_of_itself_is_shown():
+    note = {"strategy": "ai", "note": "off: the gate's rolling AUC fell"}
+    assert "ai is off: the gate's rolling AUC fell" in drawn(report(facts={**FACTS, "strategist:ai": note}))
+    assert "ai is" not in drawn(report(facts={**FACTS, "strategist:ai": {**note, "note": ""}}))
+
+
+def test_budgets_are_shown_where_there_is_a_mix_with_what_each_strategy_would_have_earned():
+    assert "Budgets" not in drawn(report())
+    books = {**FACTS["portfolio"], "budgets": {"momentum": 4_150, "ai": 500}, "rebalanced_ns": 10**18}
+    shadows = {"shadows": {"momentum": {"trades": 7, "result_ppm": -12_345}}}
+    rows = drawn(report(facts={**FACTS, "portfolio": books, "mixer": shadows})).splitlines()
+    rows = [" ".join(row.split()) for row in rows]
+    assert "Budgets since 2001-09-09 01:46:40 UTC" in rows
+    for row in ("momentum 41.50 % -1.23 % 7", "ai 5.00 % ? ?", "cash 53.50 %"):
+        assert row in rows
 
 
 def test_what_is_not_known_is_a_question_mark_and_not_a_zero():

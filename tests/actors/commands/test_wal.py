@@ -71,7 +71,7 @@ def test_what_is_open_is_told_to_programs_with_state_age_and_what_it_holds(setti
     )
     assert (unsigned["status"], unsigned["attempts"], unsigned["tx_id"]) == ("pending", 0, None)
     assert unsigned["since_ns"] == "8"
-    held = DESK.books.ledger.reservations[Id(f"buy:{WETH}:8")].amount
+    held = DESK.books.ledger.reservations[Id(f"buy:{WETH}:8")][USDC]
     assert unsigned["holds"] == f"{held / 10**6:.6f}".rstrip("0").rstrip(".") + " USDC"
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from actors.messages import Append, Asset, Deposited, Id, Landed, Order, Side, Signed, Status
+from actors.messages import Append, Asset, Deposited, Id, Landed, Order, Side, Signed, Status, Units
 from storage.books import Books, LiveOrder, Position
-from storage.ledger import Ledger, Reservation
-from storage.trades import local, opening, settlement, signing, to_reserve
+from storage.holdings import at_most
+from storage.ledger import Ledger
+from storage.trades import local, opening, settlement, signing
 
 USDC = Asset("paper:USDC")
 TOKENS = 100
@@ -59,7 +60,7 @@ def _settled(order: Order, signed: Signed, held: dict[Asset, Position], number: 
         order.id, signed.tx_id, "block 12345678", order.amount_in, 10**18 + number if buys else 10**9 + 5, 300
     )
     live = LiveOrder(order, Status.IN_PROGRESS, (signed,))
-    ledger = Ledger({}, {order.id: Reservation(USDC, to_reserve(order))})
+    ledger = Ledger({}, {order.id: {USDC: Units(at_most(order)[USDC])}})
     books = Books(ledger=ledger, live={order.id: live}, positions=dict(held))
     if buys:
         held[order.token] = Position(

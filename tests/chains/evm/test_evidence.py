@@ -3,11 +3,11 @@
 import pytest
 from msgspec.structs import replace
 
-from actors.messages import NEVER, Landed, Signed
+from actors.messages import NEVER, Allowed, Landed, Leg, Signed
 from chains.evm.evidence import Chain, Question, View, raised, seen
 from chains.venue import Receipt
 from storage import evidence
-from storage.books import LiveOrder
+from storage.books import LegDone, LiveOrder
 from storage.evidence import Action, Deadline, Depth, Entry, Fee, Node, Nonce, Pool, Wallet
 from storage.recovery import Case
 from storage.resolution import resolve
@@ -147,6 +147,35 @@ def test_answers_are_trusted_as_far_as_they_are_of_one_block(first, second, node
     assert told(replace(LIVE, newest_block=50), first, second).evidence.node is node
 
 
+UNDONE = replace(FREE, count=6, count_at_k=6)
+LATER = replace(LIVE, touched_ns=44)
+
+
+@pytest.mark.parametrize(
+    ("case", "first", "second", "node"),
+    [
+        (LATER, UNDONE, None, Node.DISAGREES),  # One node alone.
+        (LATER, UNDONE, FREE, Node.DISAGREES),
+        (LATER, UNDONE, replace(UNDONE, head=61), Node.DISAGREES),  # Two, but of two blocks.
+        (LATER, replace(UNDONE, at_ns=44), replace(UNDONE, at_ns=44), Node.DISAGREES),  # Older than the tick.
+        (replace(LATER, touched_ns=45), UNDONE, UNDONE, Node.DISAGREES),  # Perhaps older than what we saw.
+        (LATER, FREE, FREE, Node.OK),
+    ],
+)
+def test_one_node_or_an_old_block_can_not_say_that_what_was_final_is_gone(case, first, second, node):
+    found = told(case, first, second)
+    assert (found.broken, found.evidence.node) == ("", node)
+
+
+@pytest.mark.parametrize("case", [LATER, replace(PENDING, touched_ns=44), replace(BOOKED, touched_ns=44)])
+def test_two_nodes_say_so_even_if_it_is_being_used_again_or_they_differ_in_receipts(case):
+    again = replace(UNDONE, count=9)
+    assert "nonce 6 was used for good, and two nodes say that at block 60" in told(case, again, again).broken
+    torn = replace(again, receipts=(receipt(59),))
+    assert told(case, again, torn).broken
+    assert action(case, again, torn) in {Action.BLOCK, Action.WAIT}
+
+
 # -- the nonce ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("first", "second", "nonce", "expected"),
@@ -224,3 +253,44 @@ def test_past_its_deadline_it_is_cancelled_and_only_in_the_channel_that_has_seen
 )
 def test_an_order_without_bytes_is_quoted_in_time_by_a_node_that_answers(view, now_ns, expected):
     assert action(PENDING, view, now_ns=now_ns) is expected
+
+
+# -- what an order has done before its swap ----------------------------------------------------------
+APPROVED = replace(FIRST, tx_id="tx0", nonce=6, leg=Leg.APPROVE)
+DONE = LegDone((APPROVED,), Allowed("o1", Leg.APPROVE, "tx0", "block 49", 30, 49))
+WAITING = Case(LiveOrder(ORDER, legs_done=(DONE,)), Entry.PENDING, settled=6)
+SWAPPING = Case(
+    LiveOrder(ORDER, "in_progress", (FIRST, BUMP), since_ns=40, legs_done=(DONE,)),
+    Entry.IN_PROGRESS,
+    settled=6,
+)
+
+
+def with_leg(view, fee):
+    """That shows the approval, at this price."""
+    return replace(view, done=(Receipt("tx0", True, 0, 0, fee, 40, 49),))
+
+
+@pytest.mark.parametrize(("fee", "charged"), [(30, 2), (37, 9), (29, 1), (0, 0), (1_000, 170)])
+def test_the_swap_also_pays_what_its_approval_has_cost_more_or_less_than_was_booked(fee, charged):
+    assert told(SWAPPING, with_leg(with_receipt(57), fee)).receipt.fee == charged
+
+
+def test_an_approval_that_a_node_does_not_show_changes_no_fee():
+    assert told(SWAPPING, with_receipt(57)).receipt.fee == 2
+
+
+@pytest.mark.parametrize(("count_at_k", "final"), [(6, False), (7, True)])
+def test_what_an_order_without_bytes_has_done_is_final_once_its_nonce_is_used_for_good(count_at_k, final):
+    assert told(WAITING, replace(FREE, count_at_k=count_at_k)).final is final
+    assert told(PENDING, FREE).final
+
+
+def test_a_nonce_of_an_approval_that_is_somebody_elses_for_good_is_told_by_two_nodes():
+    shown = with_leg(FREE, 30)
+    assert "nonce 6 was used for good, and not by our tx0" in told(WAITING, FREE, FREE).foreign
+    assert told(WAITING, FREE).foreign == ""
+    assert told(WAITING, FREE, shown).foreign == ""
+    assert told(WAITING, shown, FREE).foreign == ""
+    early = replace(FREE, count_at_k=6)
+    assert told(WAITING, early, early).foreign == ""

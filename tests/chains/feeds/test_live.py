@@ -3,7 +3,6 @@
 from actors.messages import Asset, Bar, Price, Tick, Units
 from chains.feeds import live
 from chains.feeds.live import LiveFeed
-from storage.config import Live
 
 
 def tick(at_ns: int) -> Tick:
@@ -12,7 +11,7 @@ def tick(at_ns: int) -> Tick:
 
 
 def test_what_was_added_is_read_in_order_from_any_moment():
-    feed = LiveFeed((), Live())
+    feed = LiveFeed((), 10, "live prices")
     assert feed.read(None, 5) == ()
     assert all(feed.add(tick(at)) for at in (10, 20, 30))
     assert feed.read(None, 2) == (tick(10), tick(20))
@@ -23,7 +22,7 @@ def test_what_was_added_is_read_in_order_from_any_moment():
 
 
 def test_a_tick_that_is_old_or_empty_is_not_added():
-    feed = LiveFeed((), Live())
+    feed = LiveFeed((), 10, "live prices")
     feed.add(tick(20))
     assert not feed.add(tick(20))
     assert not feed.add(tick(10))
@@ -33,7 +32,7 @@ def test_a_tick_that_is_old_or_empty_is_not_added():
 
 def test_positions_go_on_counting_when_the_ring_is_full(monkeypatch):
     monkeypatch.setattr(live, "RING", 3)
-    feed = LiveFeed((), Live())
+    feed = LiveFeed((), 10, "live prices")
     for at in range(1, 6):
         feed.add(tick(at))
     assert feed.read(None, 9) == (tick(3), tick(4), tick(5))

@@ -64,7 +64,7 @@ def send(venue: PaperVenue, wish: Order, at: Tick, nonce: int = 0):
     quote = venue.quote(wish.side, wish.token, wish.amount_in, at)
     assert isinstance(quote, Quote)
     attempt = venue.build(wish, quote, nonce, at.at_ns)
-    return attempt, venue.broadcast(attempt.raw, at.at_ns)
+    return attempt, venue.send(attempt.raw, at.at_ns)
 
 
 def test_a_buy_lands_at_the_open_of_the_next_tick_and_the_receipt_says_what_it_gave(open_venue):
@@ -112,7 +112,7 @@ def test_the_same_bytes_sent_again_have_one_effect(open_venue):
     venue.advance(tick(0, bar(2_000)))
     attempt, _ = send(venue, order(), tick(0, bar(2_000)))
     for minute in range(1, 4):
-        assert venue.broadcast(attempt.raw, START + (minute - 1) * MINUTE) == Taken(attempt.tx_id)
+        assert venue.send(attempt.raw, START + (minute - 1) * MINUTE) == Taken(attempt.tx_id)
         venue.advance(tick(minute, bar(2_000)))
     assert len(venue.transactions()) == 1
     assert venue.balances()[USDC] == 9_000 * USD - GAS
@@ -171,7 +171,7 @@ def test_bytes_that_are_past_their_time_never_land_and_the_head_proves_it(open_v
     venue.advance(tick(minute, bar(2_000)))
     head = venue.head_ns()
     assert venue.status(attempt.tx_id, head) == Missing(attempt.tx_id, START + minute * MINUTE)
-    venue.broadcast(attempt.raw, START + minute * MINUTE)
+    venue.send(attempt.raw, START + minute * MINUTE)
     venue.advance(tick(minute + 1, bar(2_000)))
     assert isinstance(venue.status(attempt.tx_id, START), Missing)
     assert venue.balances() == {USDC: 10_000 * USD}
@@ -183,7 +183,7 @@ def test_bytes_first_seen_past_their_time_are_dead_on_arrival(open_venue):
     attempt = venue.build(order(), venue.quote(Side.BUY, WETH, 1_000 * USD, now), 0, now.at_ns)
     late = tick((attempt.valid_until_ns - START) // MINUTE, bar(2_000))
     venue.advance(late)
-    venue.broadcast(attempt.raw, late.at_ns)
+    venue.send(attempt.raw, late.at_ns)
     assert venue.status(attempt.tx_id, late.at_ns) == Missing(attempt.tx_id, attempt.valid_until_ns)
 
 
@@ -240,7 +240,7 @@ def send_one_of(venue: PaperVenue, fate: Fate, paper: Paper, seed: int = 1):
     for number in count():
         attempt = venue.build(order(number), quote, 0, now.at_ns)
         if fate_of(attempt.tx_id, paper, seed) is fate:
-            return attempt, venue.broadcast(attempt.raw, now.at_ns)
+            return attempt, venue.send(attempt.raw, now.at_ns)
     raise AssertionError
 
 
@@ -261,13 +261,13 @@ def test_a_broadcast_that_timed_out_is_missing_at_first_and_lands_before_its_tim
     missing = venue.status(attempt.tx_id, START)
     assert isinstance(missing, Missing)
     assert missing.head_ns < attempt.valid_until_ns
-    assert isinstance(venue.broadcast(attempt.raw, START), Unanswered)
+    assert isinstance(venue.send(attempt.raw, START), Unanswered)
     for minute in range(1, LATEST_BARS + 1):
         venue.advance(tick(minute, bar(2_000)))
     receipt = venue.status(attempt.tx_id, venue.head_ns())
     assert isinstance(receipt, Receipt)
     assert receipt.at_ns <= attempt.valid_until_ns
-    assert venue.broadcast(attempt.raw, START) == Taken(attempt.tx_id)
+    assert venue.send(attempt.raw, START) == Taken(attempt.tx_id)
 
 
 def test_a_dropped_transaction_was_taken_and_never_lands(open_venue):
@@ -350,7 +350,7 @@ def test_the_clock_that_proves_a_death_survives_the_death_of_the_process(open_ve
     proof = venue.status(attempt.tx_id, START + 30 * MINUTE)
     venue.close()
     venue = open_venue()
-    venue.broadcast(attempt.raw, now.at_ns)
+    venue.send(attempt.raw, now.at_ns)
     for minute in range(40):
         venue.advance(tick(minute, bar(2_000)))
     assert proof == Missing(attempt.tx_id, START + 30 * MINUTE)

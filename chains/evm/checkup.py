@@ -1,0 +1,186 @@
+"""Whether a wallet can trade on its chain as configured: nodes, contracts, money, and a trade on paper.
+
+Nothing is sent.
+"""
+
+from msgspec import Struct
+
+from actors.messages import Asset, Id, Instrument, Order, Side, Units
+from chains.evm import tokens
+from chains.evm.desk import Desk, desk_of
+from chains.evm.feed_fold import markets
+from chains.evm.feed_pools import Found, states
+from chains.evm.feed_pools import found as found_pools
+from chains.evm.networks import NATIVE_DECIMALS
+from chains.evm.node import Node
+from chains.evm.nodes import Nodes, nodes_of
+from chains.evm.pools import Pools
+from chains.evm.preparing import Bench, Place, tried
+from chains.evm.quoting import offered
+from chains.evm.wire import Block
+from chains.venue import Unanswered
+from storage.amounts import shown, to_units
+from storage.books import LiveOrder
+from storage.config import Settings
+
+
+class Finding(Struct, frozen=True):
+    ok: bool
+    sentence: str  # What to do, if it is not well.
+    matters: bool = True  # A run can not do without it.
+
+
+SECOND_NS = 10**9
+OLDEST_HEAD_SECONDS = 120
+DEVELOPMENT = 31_337  # The chain id of anvil and hardhat.
+
+
+async def checkup(
+    settings: Settings, now_seconds: int, held: frozenset[Asset] = frozenset()
+) -> list[Finding]:
+    """ConfigError: the configuration describes no chain.
+
+    `held`: what the wallet's log has open positions in.  That one of them can not be traded just now, or that
+    no money for more is left, must not keep a run from starting that alone can sell them.
+    """
+    desk, nodes = desk_of(settings), nodes_of(settings.evm)
+    try:
+        wrong = await nodes.check(desk.channel)
+        if wrong:
+            return [Finding(False, f"{each.sentence}: see evm.rpc_urls.") for each in wrong]
+        count = len(nodes.nodes)
+        found = [
+            Finding(True, f"{count} nodes of {desk.network.name} (chain {desk.network.chain_id}) answer.")
+        ]
+        if count < 2:
+            found.append(
+                Finding(False, "evm.rpc_urls: name a second node, of another provider, to confirm the first.")
+            )
+        return [*found, *await _asked(nodes, desk, settings, now_seconds, held)]
+    finally:
+        await nodes.close()
+
+
+async def _asked(
+    nodes: Nodes, desk: Desk, settings: Settings, now_seconds: int, held: frozenset[Asset]
+) -> list[Finding]:
+    head = await nodes.ask(lambda node: node.head())
+    if isinstance(head, Unanswered):
+        return [Finding(False, head.sentence)]
+    node = nodes.nodes[0]
+    return [
+        _clock(head, desk.network.chain_id, now_seconds),
+        *await _contracts(node, desk),
+        *await _money(node, desk, settings, bool(held)),
+        *await _trades(nodes, desk, settings, head, held),
+    ]
+
+
+def _clock(head: Block, chain_id: int, now_seconds: int) -> Finding:
+    """A development chain may have a time of its own."""
+    age = now_seconds - head.at_ns // SECOND_NS
+    if abs(age) <= OLDEST_HEAD_SECONDS:
+        return Finding(True, f"The newest block is {age} s old by this machine's clock.")
+    sentence = f"The newest block is {age} s old by this machine's clock: set the clock, or ask other nodes."
+    return Finding(False, sentence, matters=chain_id != DEVELOPMENT)
+
+
+async def _contracts(node: Node, desk: Desk) -> list[Finding]:
+    network, found = desk.network, []
+    for key in ("wrapped_native", "stable", "v2_router", "v2_factory", "v3_router", "v3_factory", "quoter"):
+        address = getattr(network, key)
+        code = await node.code(address) if address else b"-"
+        if isinstance(code, Unanswered):
+            found.append(Finding(False, f"evm.{key}: {code.sentence}"))
+        elif not code:
+            found.append(
+                Finding(False, f"evm.{key}: {address} is no contract on this chain; write the right address.")
+            )
+    decimals = await tokens.decimals(node, network.stable)
+    if decimals != network.stable_decimals:
+        said = decimals.sentence if isinstance(decimals, Unanswered) else f"it says {decimals}"
+        found.append(
+            Finding(False, f"evm.stable_decimals: {network.stable_decimals}, but {said}; write that.")
+        )
+    return found or [Finding(True, "Routers, factories, quoter and tokens are contracts of this chain.")]
+
+
+async def _money(node: Node, desk: Desk, settings: Settings, invested: bool) -> list[Finding]:
+    native = await node.balance(desk.wallet)
+    stable = await tokens.balance_of(node, desk.network.stable, desk.wallet)
+    needed = 2 * to_units(settings.evm.max_fee, NATIVE_DECIMALS)
+    stable_decimals = desk.network.stable_decimals
+    least_order = to_units(settings.limits.min_order, stable_decimals)
+    symbol = await tokens.symbol(node, desk.network.stable)
+    quote = f"of the stable token {desk.network.stable}" if isinstance(symbol, Unanswered) else symbol
+    found = []
+    for name, held, least, decimals, matters in (
+        (desk.network.native, native, needed, NATIVE_DECIMALS, True),
+        (quote, stable, least_order, stable_decimals, not invested),
+    ):
+        if isinstance(held, Unanswered):
+            found.append(Finding(False, held.sentence))
+            continue
+        words = f"{desk.wallet} holds {shown(held, decimals)} {name}"
+        if held >= least:
+            found.append(Finding(True, f"{words}."))
+        else:
+            found.append(Finding(False, f"{words}: send at least {shown(least, decimals)}.", matters))
+    return found
+
+
+async def _trades(
+    nodes: Nodes, desk: Desk, settings: Settings, head: Block, held: frozenset[Asset]
+) -> list[Finding]:
+    first, *others = nodes.nodes
+    found = await found_pools(first, others, desk.network, settings.evm.pools)
+    if not isinstance(found, Found):
+        return [Finding(False, found.sentence)]
+    priced = await states(first, found.pools, markets(found.listings), head)
+    findings = [] if isinstance(priced, dict) else [Finding(False, priced.sentence)]
+    for listing in found.listings:
+        token = listing.instrument.token
+        name = f"{found.symbols[desk.address(token)]} ({desk.address(token)})"
+        one = await _trade(first, desk, settings, token, head)
+        sentence = f"{name}: {one.sentence}"
+        if token in held and not one.ok:
+            sentence += "  The wallet holds it, so the run may start; it is sold once it can be."
+        findings.append(Finding(one.ok, sentence, token not in held))
+        if token not in held and (note := await _owned(first, desk, listing.instrument, name)) is not None:
+            findings.append(note)
+    return findings
+
+
+async def _owned(node: Node, desk: Desk, instrument: Instrument, name: str) -> Finding | None:
+    """What no record explains is nobody's to sell; but it may be what another data folder has bought."""
+    owned = await tokens.balance_of(node, desk.address(instrument.token), desk.wallet)
+    if isinstance(owned, Unanswered):
+        return Finding(False, f"{name}: {owned.sentence}")
+    if not owned:
+        return None
+    return Finding(
+        False,
+        f"{name}: the wallet has {shown(owned, instrument.token_decimals)} that this data folder knows "
+        f"nothing of, and leaves alone.  If another data folder has bought it, go on with that one: two can "
+        f"not share a wallet.",
+        matters=False,
+    )
+
+
+async def _trade(node: Node, desk: Desk, settings: Settings, token: Asset, head: Block) -> Finding:
+    """The smallest order: quoted, bought and sold again on the node's own machine."""
+    amount = Units(to_units(settings.limits.min_order, desk.network.stable_decimals))
+    order = Order(
+        id=Id("doctor"), side=Side.BUY, strategy="doctor", token=token, quote=desk.quote, amount_in=amount,
+        fee_asset=desk.native, max_fee=Units(0), slippage_bps=desk.slippage_bps, at_ns=0, deadline_ns=0,
+        position=Id("doctor/position"),
+    )  # fmt: skip
+    pools = Pools(desk.network)
+    offer = await offered(node, desk, pools, desk.ends(order), amount, head)
+    if isinstance(offer, Unanswered):
+        return Finding(False, f"{offer.sentence}.")
+    found = await tried(Bench(node, desk, pools, LiveOrder(order), Place(0)), offer)
+    sentence = getattr(found, "sentence", "")
+    if sentence:
+        return Finding(False, f"{sentence}.")
+    return Finding(True, f"{settings.limits.min_order} of the stable token buy it and sell it again.")

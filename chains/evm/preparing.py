@@ -1,0 +1,292 @@
+"""The next transaction of an order: what is still to be approved, else the swap, on a quote of this moment.
+
+A swap is only drafted after the node has run it: buying and selling again before the first byte of an order
+is signed (eth_simulateV1), and the swap itself as it will be sent (eth_estimateGas).
+"""
+
+import asyncio
+import time
+
+from msgspec import Struct
+
+from actors.messages import NEVER, Leg, Order, Side, Units, Unsigned
+from actors.messages import Quoted as Evidence
+from chains.evm import approval, roundtrip, tokens, wire
+from chains.evm.calldata import Call, Swap, nothing
+from chains.evm.caps import least_out
+from chains.evm.decoding import Approve, decoded
+from chains.evm.desk import Desk
+from chains.evm.fees import Fees, gas_limit, most, offer, replacement
+from chains.evm.node import Ask, Node, Revert
+from chains.evm.node import Fees as Prices
+from chains.evm.pools import Pools
+from chains.evm.quoting import Offer, chosen, pools_of, ways
+from chains.evm.roundtrip import Limits, Passed, Trip
+from chains.evm.routes import Version, swap_call
+from chains.evm.signed import unsigned_of
+from chains.evm.values import Declined
+from chains.evm.wire import Block
+from chains.venue import Attempt, Draft, Unanswered
+from storage.books import LiveOrder
+
+SECOND_NS = 10**9
+CANCEL_GAS = 21_000
+REVOKE_GAS = 60_000  # About; an approval of any usual token.
+
+
+class Place(Struct, frozen=True):
+    """Where a transaction is to stand: under which nonce, and paying more than which fees."""
+
+    nonce: int
+    old: Fees | None = None
+
+
+class Tried(Struct, frozen=True):
+    """What arrives, by the node's own machine; `taxed`: in the form for tokens that keep a part."""
+
+    amount_out: Units
+    taxed: bool
+
+
+class Bench(Struct, frozen=True):
+    """What all steps of one draft share."""
+
+    node: Node
+    desk: Desk
+    pools: Pools
+    live: LiveOrder
+    place: Place
+
+    @property
+    def order(self) -> Order:
+        return self.live.order
+
+
+async def swapped(bench: Bench) -> Draft | Unanswered:
+    """An approval first, where one is missing.  Three rounds of questions: what there is, what it gives, and
+    the whole trade as it would be sent.
+    """
+    asked_ns = time.monotonic_ns()
+    node, desk, order = bench.node, bench.desk, bench.order
+    ends = desk.ends(order)
+    every = ways(desk, ends)
+    now, reason, allowed = await asyncio.gather(
+        node.fees(), bench.pools.find(node, pools_of(every)), _allowances(bench, ends[0])
+    )
+    if isinstance(now, Unanswered):
+        return now
+    if reason is not None:
+        return reason
+    offer = await chosen(node, desk, bench.pools, every, order.amount_in, now.head)
+    if isinstance(offer, Unanswered):
+        return offer
+    left = allowed[offer.quoted.route.version]
+    if isinstance(left, Unanswered):
+        return left
+    plan = Plan(offer, now, asked_ns)
+    return await (_swap_of(bench, plan) if left == order.amount_in else _approval_of(bench, plan, left))
+
+
+class Plan(Struct, frozen=True):
+    """An order's quote, the prices of gas at its block, and when it was asked for."""
+
+    offer: Offer
+    fees: Prices
+    asked_ns: int
+
+
+async def _swap_of(bench: Bench, plan: Plan) -> Draft | Unanswered:
+    """Tried and estimated at once, for most tokens give what their pools quote; if not, estimated anew."""
+    desk, offer = bench.desk, plan.offer
+    router = desk.routers[offer.quoted.route.version]
+
+    def call_of(trial: Tried) -> tuple[Call, Evidence]:
+        evidence = _evidence(bench.order, offer, trial.amount_out, router, plan.asked_ns)
+        swap = _swap(bench, offer, evidence)
+        return swap_call(offer.quoted.route, desk.routers, swap, trial.taxed), evidence
+
+    expected = Tried(Units(offer.quoted.amount_out), False)
+    trial, gas = await asyncio.gather(tried(bench, offer), _gas(bench, Leg.SWAP, call_of(expected)[0]))
+    if not isinstance(trial, Tried):
+        return _no(trial)
+    call, evidence = call_of(trial)
+    if trial != expected:
+        gas = await _gas(bench, Leg.SWAP, call)
+    return _drafted(bench, Leg.SWAP, call, evidence, gas, plan.fees)
+
+
+async def _approval_of(bench: Bench, plan: Plan, left: int) -> Draft | Unanswered:
+    """Nothing is approved for a trade that would not do."""
+    offer = plan.offer
+    token, router = offer.quoted.route.path[0], bench.desk.routers[offer.quoted.route.version]
+    step, trial = await asyncio.gather(_step(bench, token, router, left), tried(bench, offer))
+    if not isinstance(step, approval.Step):
+        return _no(step)
+    if not isinstance(trial, Tried):
+        return _no(trial)
+    evidence = _evidence(bench.order, offer, trial.amount_out, router, plan.asked_ns)
+    first = step is approval.Step.ZERO_FIRST
+    call = approval.approve(token, router, 0 if first else bench.order.amount_in)
+    leg = Leg.REVOKE if first else Leg.APPROVE
+    return _drafted(bench, leg, call, evidence, await _gas(bench, leg, call), plan.fees)
+
+
+async def cancelled(bench: Bench) -> Draft | Unanswered:
+    return await _drafted_now(bench, Leg.CANCEL, nothing(bench.desk.wallet))
+
+
+async def revoked(bench: Bench) -> Draft | Unanswered | None:
+    """Of what the newest approval of the order allowed; None: nothing is left, or it can not be paid."""
+    before = [done.signed for done in bench.live.legs_done if done.allowed.leg is Leg.APPROVE]
+    approved = unsigned_of(before[-1].raw)
+    allowed = decoded(approved.data)
+    assert isinstance(allowed, Approve), f"{before[-1].tx_id} is booked as an approval, and is none"
+    left = await tokens.allowance(bench.node, approved.to, bench.desk.wallet, allowed.spender)
+    if isinstance(left, Unanswered):
+        return left
+    if left == 0:
+        return None
+    draft = await _drafted_now(bench, Leg.REVOKE, approval.approve(approved.to, allowed.spender, 0))
+    # Wait for a cheaper moment, unless the order may have too little left at any.
+    payable = bench.live.fee_left >= REVOKE_GAS * bench.desk.gas_cap
+    return draft if isinstance(draft, Draft) or payable else None
+
+
+async def repeated(bench: Bench, leg: Leg, old: Unsigned) -> Draft | Unanswered:
+    """The same call for more."""
+    call = Call(old.to, bytes.fromhex(old.data[2:]), old.value)
+    return await _drafted_now(bench, leg, call)
+
+
+def _no(reason: Declined | Unanswered) -> Unanswered:
+    """The order waits for its deadline: the chain may say otherwise at another block."""
+    return reason if isinstance(reason, Unanswered) else Unanswered(reason.sentence)
+
+
+async def _allowances(bench: Bench, token: str) -> dict[Version, int | Unanswered]:
+    node, desk = bench.node, bench.desk
+    asked = (tokens.allowance(node, token, desk.wallet, router) for router in desk.routers.values())
+    return dict(zip(desk.routers, await asyncio.gather(*asked), strict=True))
+
+
+# -- approval ----------------------------------------------------------------------------------------
+async def _step(bench: Bench, token: str, router: str, left: int) -> approval.Step | Declined | Unanswered:
+    call = approval.approve(token, router, bench.order.amount_in)
+    answer = await bench.node.call(Ask(to=call.to, data=call.data, sender=bench.desk.wallet))
+    if isinstance(answer, Unanswered):
+        return answer
+    kind = approval.token_kind(None if isinstance(answer, Revert) else answer)
+    return approval.decide(left, bench.order.amount_in, kind)
+
+
+# -- the whole trade, tried --------------------------------------------------------------------------
+async def tried(bench: Bench, offer: Offer) -> Tried | Declined | Unanswered:
+    """Once plainly; and where a token may keep a part of its transfers, once more in the form for that."""
+    plain = await _trip(bench, offer, taxed=False)
+    v2 = offer.quoted.route.version is Version.V2
+    if isinstance(plain, Declined) and v2 and bench.desk.max_tax_bps:
+        return await _trip(bench, offer, taxed=True)
+    return plain
+
+
+async def _trip(bench: Bench, offer: Offer, taxed: bool) -> Tried | Declined | Unanswered:
+    """Whoever sells does not ask whether he could buy again.
+
+    What the purchase brings is guessed from the quote: if it brings something else, both are asked again.
+    """
+    desk, buys = bench.desk, bench.order.side is Side.BUY
+    trip = Trip(
+        route=offer.quoted.route, pools=offer.pools, routers=desk.routers, wallet=desk.wallet,
+        amount_in=bench.order.amount_in, taxed=taxed,
+    )  # fmt: skip
+    guess = Units(offer.quoted.amount_out)
+    answers = await _simulated(bench, roundtrip.calls(trip, guess if buys else None), offer.block)
+    if isinstance(answers, Unanswered):
+        return answers
+    bought = roundtrip.bought_of(trip, answers[: len(roundtrip.calls(trip))])
+    if isinstance(bought, Declined | Unanswered):
+        return bought
+    if not buys:
+        return Tried(bought, taxed)
+    if bought != guess:
+        answers = await _simulated(bench, roundtrip.calls(trip, bought), offer.block)
+        if isinstance(answers, Unanswered):
+            return answers
+    limits = Limits(max_tax_bps=desk.max_tax_bps, max_loss_bps=desk.max_loss_bps)
+    found = roundtrip.judged(trip, answers, bought, limits)
+    return Tried(found.amount_out, taxed) if isinstance(found, Passed) else found
+
+
+async def _simulated(
+    bench: Bench, calls: tuple[Call, ...], block: Block
+) -> tuple[wire.Call, ...] | Unanswered:
+    return await bench.node.simulate(_asks(bench.desk, calls), block.number)
+
+
+def _asks(desk: Desk, calls: tuple[Call, ...]) -> list[Ask]:
+    return [Ask(to=call.to, data=call.data, sender=desk.wallet, value=call.value) for call in calls]
+
+
+# -- the transaction ---------------------------------------------------------------------------------
+def _evidence(order: Order, offer: Offer, out: Units, router: str, asked_ns: int) -> Evidence:
+    route = offer.quoted.route
+    return Evidence(
+        amount_out=out,
+        min_amount_out=Units(max(1, least_out(out, order.slippage_bps))),
+        asked_ns=asked_ns,
+        block=offer.block.number,
+        router=router,
+        route=route.path,
+        fees=route.fees if route.version is Version.V3 else (),
+        pools=offer.pools,
+    )
+
+
+def _swap(bench: Bench, offer: Offer, evidence: Evidence) -> Swap:
+    return Swap(
+        path=offer.quoted.route.path,
+        amount_in=bench.order.amount_in,
+        min_amount_out=evidence.min_amount_out,
+        recipient=bench.desk.wallet,
+        deadline=bench.order.deadline_ns // SECOND_NS,
+    )
+
+
+async def _drafted_now(bench: Bench, leg: Leg, call: Call) -> Draft | Unanswered:
+    """Of what is no trade."""
+    gas, now = await asyncio.gather(_gas(bench, leg, call), bench.node.fees())
+    return now if isinstance(now, Unanswered) else _drafted(bench, leg, call, None, gas, now)
+
+
+def _drafted(
+    bench: Bench, leg: Leg, call: Call, evidence: Evidence | None, gas: int | Unanswered, now: Prices
+) -> Draft | Unanswered:
+    """Within the cap on a unit of gas and what the order may pay in all."""
+    desk, place = bench.desk, bench.place
+    if isinstance(gas, Unanswered):
+        return gas
+    terms = (now.base_fee, now.tip, desk.gas_cap)
+    fees = offer(*terms) if place.old is None else replacement(place.old, *terms)
+    if isinstance(fees, Declined):
+        return Unanswered(fees.sentence)
+    if (dear := most(gas, fees)) > bench.live.fee_left:
+        return Unanswered(f"the gas may cost {dear} wei, and the order may pay {bench.live.fee_left} more")
+    unsigned = Unsigned(
+        desk.network.chain_id, place.nonce, call.to, call.value, "0x" + call.data.hex(), gas,
+        fees.max_fee_per_gas, fees.tip,
+    )  # fmt: skip
+    least = evidence.min_amount_out if evidence else Units(1)
+    attempt = Attempt("", "", place.nonce, least, NEVER, desk.channel)
+    return Draft(attempt, leg, unsigned, evidence)
+
+
+async def _gas(bench: Bench, leg: Leg, call: Call) -> int | Unanswered:
+    if leg is Leg.CANCEL:
+        return CANCEL_GAS
+    ask = Ask(to=call.to, data=call.data, sender=bench.desk.wallet, value=call.value)
+    estimate = await bench.node.estimate_gas(ask)
+    if isinstance(estimate, Revert):
+        return Unanswered(f"the {leg} would revert: {estimate.reason or 'without a reason'}")
+    if isinstance(estimate, Unanswered):
+        return estimate
+    return gas_limit(estimate, bench.desk.gas_margin_bps)

@@ -1,0 +1,184 @@
+"""The whole trade on the node's own machine before a byte is signed: buy, and sell again what was bought.
+
+`eth_simulateV1` runs approve, buy, approve and sell one after another and shows their logs; nothing is sent.
+What the sale pays must stand in its bytes before the purchase has run: so ask twice, at the same block, the
+second time with what the first one bought.  The tax is what the pools gave and the wallet did not get, and
+what the wallet paid and the pools did not get.  Price impact does not show: the sale moves the price back.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from actors.messages import BPS, Units
+from chains.evm import wire
+from chains.evm.approval import Token, token_kind
+from chains.evm.calldata import APPROVE, BALANCE_OF, DEPOSIT, Call, Swap, read_uint
+from chains.evm.logs import in_order
+from chains.evm.receipts import amounts, hops
+from chains.evm.routes import Route, Version, swap_call
+from chains.evm.values import WORD, Declined
+from chains.venue import Unanswered
+
+FAR = (1 << 63) - 1  # A deadline that is not reached.
+# The calls by name, in their order.
+BUYING = (
+    "quote before", "token before", "approving the quote at 0", "approving the quote", "buy", "token after",
+)  # fmt: skip
+SELLING = ("approving the token at 0", "approving the token", "sell", "quote after")
+
+
+class Trip(Struct, frozen=True, kw_only=True):
+    route: Route  # Of the purchase; the sale goes back along it.
+    pools: tuple[str, ...]  # Their addresses.
+    routers: Mapping[Version, str]
+    wallet: str
+    amount_in: Units
+    taxed: bool = False  # Take the V2 functions for tokens that keep a part of a transfer.
+    wraps: bool = False  # The token that is paid is made from the native one first: its contract is WETH's.
+
+
+class Limits(Struct, frozen=True):
+    max_tax_bps: int  # Of either way; 0 refuses every token with a tax.
+    max_loss_bps: int  # Of the whole trip: taxes and the pools' fees.
+
+
+class Passed(Struct, frozen=True):
+    amount_out: Units  # Bought, as it arrived.
+    loss_bps: int
+    buy_tax_bps: int
+    sell_tax_bps: int
+
+
+Answers = Sequence[wire.Call]  # One for each call.
+
+
+def calls(trip: Trip, bought: int | None = None) -> tuple[Call, ...]:
+    """What the wallet calls, one after the other in one block; without `bought`, the purchase alone.
+
+    A sale of what the wallet has is such a purchase of the quote, with the route the other way.
+    """
+    quote, token = trip.route.path[0], trip.route.path[-1]
+    router, back = trip.routers[trip.route.version], trip.route.backwards
+    wrap = (Call(quote, DEPOSIT.data(), trip.amount_in),) if trip.wraps else ()
+    buying = (
+        *wrap,
+        BALANCE_OF.on(quote, trip.wallet),
+        BALANCE_OF.on(token, trip.wallet),
+        *_approvals(quote, router, trip.amount_in),
+        _swap(trip, trip.route, trip.amount_in),
+        BALANCE_OF.on(token, trip.wallet),
+    )
+    if bought is None:
+        return buying
+    selling = (*_approvals(token, router, bought), _swap(trip, back, bought))
+    return (*buying, *selling, BALANCE_OF.on(quote, trip.wallet))
+
+
+def bought_of(trip: Trip, answers: Answers) -> Units | Declined | Unanswered:
+    """What the purchase alone brings, from the answers to the first calls."""
+    try:
+        results = _results(trip, answers, None)
+        if refusal := _refusal(trip, results):
+            return refusal
+        bought = _arrived(results)
+    except ValueError as error:
+        return _odd(error)
+    return bought if bought > 0 else Declined("the purchase brings nothing")
+
+
+def judged(trip: Trip, answers: Answers, bought: Units, limits: Limits) -> Passed | Declined | Unanswered:
+    """The whole trip, from the answers to the second calls."""
+    try:
+        results = _results(trip, answers, bought)
+        if refusal := _refusal(trip, results):
+            return refusal
+        return _within(_measured(trip, results, bought), limits)
+    except ValueError as error:
+        return _odd(error)
+
+
+def _odd(error: ValueError) -> Unanswered:
+    return Unanswered(f"the simulation does not tell: {error}")
+
+
+def _measured(trip: Trip, results: Mapping[str, wire.Call], bought: Units) -> Passed:
+    if (arrived := _arrived(results)) != bought:
+        raise ValueError(f"the purchase gave {bought}, then {arrived}: ask both times at the same block")
+    back = _read(results, "quote after") - _read(results, "quote before") + trip.amount_in
+    bought_for, gave = _edges(trip, results["buy"], trip.route, trip.pools)
+    sold, proceeds = _edges(trip, results["sell"], trip.route.backwards, trip.pools[::-1])
+    if bought > gave or not 0 <= back <= proceeds or proceeds == 0:
+        raise ValueError(f"the pools gave {gave} and {proceeds}, the wallet got {bought} and {back}")
+    buy_tax = max(_share(trip.amount_in - bought_for, trip.amount_in), _share(gave - bought, gave))
+    sell_tax = max(_share(bought - sold, bought), _share(proceeds - back, proceeds))
+    loss = _share(trip.amount_in - back, trip.amount_in)
+    return Passed(bought, loss, max(0, buy_tax), max(0, sell_tax))
+
+
+def _within(found: Passed, limits: Limits) -> Passed | Declined:
+    for name, bps, limit in (
+        ("the tax of buying", found.buy_tax_bps, limits.max_tax_bps),
+        ("the tax of selling", found.sell_tax_bps, limits.max_tax_bps),
+        ("the loss of buying and selling at once", found.loss_bps, limits.max_loss_bps),
+    ):
+        if bps > limit:
+            return Declined(f"{name} is {bps} bps, over the limit of {limit} bps")
+    return found
+
+
+# -- the calls ---------------------------------------------------------------------------------------
+def _approvals(token: str, router: str, amount: int) -> tuple[Call, Call]:
+    """To zero first: some tokens refuse anything else while an allowance is left."""
+    return APPROVE.on(token, router, 0), APPROVE.on(token, router, amount)
+
+
+def _swap(trip: Trip, route: Route, amount: int) -> Call:
+    """For any amount out: what is asked here is how much it is."""
+    one_way = Swap(path=route.path, amount_in=amount, min_amount_out=1, recipient=trip.wallet, deadline=FAR)
+    return swap_call(route, trip.routers, one_way, trip.taxed)
+
+
+# -- the answers -------------------------------------------------------------------------------------
+def _results(trip: Trip, answers: Answers, bought: int | None) -> dict[str, wire.Call]:
+    """Each call's answer, by the call's name."""
+    names = (*(("wrap",) if trip.wraps else ()), *BUYING, *(() if bought is None else SELLING))
+    if len(answers) != len(names):
+        raise ValueError(f"it answers {len(answers)} calls of {len(names)}")
+    return dict(zip(names, answers, strict=True))
+
+
+def _refusal(trip: Trip, results: Mapping[str, wire.Call]) -> Declined | None:
+    """The first call that shows that the token can not be traded.  A wallet without money shows nothing."""
+    if (held := _read(results, "quote before")) < trip.amount_in:
+        raise ValueError(f"the wallet holds {held} of the {trip.amount_in} to pay: override its balance")
+    for name, result in results.items():
+        if name.endswith("at 0"):
+            continue  # Whether that did anything shows in the approval after it.
+        if not result.succeeded:
+            what = {"buy": "the purchase is blocked", "sell": "the sale is blocked"}
+            return Declined(f"{what.get(name, f'{name} failed')}: {result.error or 'it reverts'}")
+        if name.startswith("approving") and token_kind(result.output) is not Token.ACCEPTS:
+            return Declined(f"{name}: it answers 0x{result.output[:WORD].hex()} instead of true")
+    return None
+
+
+def _read(results: Mapping[str, wire.Call], name: str) -> int:
+    return read_uint(BALANCE_OF, results[name].output)
+
+
+def _arrived(results: Mapping[str, wire.Call]) -> Units:
+    return Units(_read(results, "token after") - _read(results, "token before"))
+
+
+def _edges(trip: Trip, result: wire.Call, route: Route, pools: tuple[str, ...]) -> tuple[int, int]:
+    """What the first pool of the route took and the last one gave."""
+    swaps = hops(route.version, pools, trip.wallet, in_order(result.logs))
+    took, _ = amounts(swaps[0], *route.path[:2])
+    _, gave = amounts(swaps[-1], *route.path[-2:])
+    return took, gave
+
+
+def _share(part: int, whole: int) -> int:
+    """In basis points, rounded up: against the token."""
+    return -(-part * BPS // whole)

@@ -1,0 +1,68 @@
+"""The rules of strategies/exits.py, as prices that are worked out once and then only compared with."""
+
+from actors.messages import BPS
+from strategies.compiled import part
+from strategies.kernel.tables import (
+    NO_ORDER,
+    STOP,
+    TAKE_PROFIT,
+    TIME,
+    TRAILING,
+    Row,
+    Table,
+    pair,
+    put,
+)
+from strategies.kernel.wide import Wide, at_most, narrow, plus, scaled
+
+
+@part
+def watch(book: Row, token: Row, entry: Wide) -> None:
+    """A new position is watched from what was really paid a token."""
+    put(token.highest, entry)
+    put(token.stop_at, scaled(entry, BPS - book.stop_bps, BPS))
+    put(token.take_at, _least(entry, BPS + book.take_bps))
+    put(token.arm_at, _least(entry, BPS + book.trailing_bps))
+    put(token.fell_at, scaled(entry, BPS - book.trailing_bps, BPS))
+
+
+@part
+def _least(number: Wide, bps: int) -> Wide:
+    """The smallest x with x * BPS >= number * bps."""
+    below = scaled(number, bps, BPS)
+    return below if at_most(scaled(number, bps, 1), scaled(below, BPS, 1)) else plus(below, narrow(1))
+
+
+@part
+def look(book: Row, tokens: Table, bars: Table, at_ns: int) -> bool:
+    """Every position at the close of its bar; whether one of them must go."""
+    found = False
+    for number in range(len(tokens)):
+        token = tokens[number]
+        if token.owner < 0 or token.bar < 0 or at_ns <= token.since_ns:
+            continue
+        close = pair(bars[token.bar].exact_close)
+        if not at_most(close, pair(token.highest)):
+            put(token.highest, close)
+            put(token.fell_at, scaled(close, BPS - book.trailing_bps, BPS))
+        reason = _reason(book, token, close, at_ns)
+        if reason != 0 and token.state == NO_ORDER and token.freed_ns < at_ns:
+            token.exit = reason
+            found = True
+    return found
+
+
+@part
+def _reason(book: Row, token: Row, close: Wide, at_ns: int) -> int:
+    """In order of precedence: the first that applies."""
+    if book.stop_bps != 0 and at_most(close, pair(token.stop_at)):
+        return STOP
+    armed = book.trailing_bps != 0 and at_most(pair(token.arm_at), pair(token.highest))
+    if armed and at_most(close, pair(token.fell_at)):
+        return TRAILING
+    wanted = book.take_bps != 0 and book.take_portion_bps != 0 and token.took_profit == 0
+    if wanted and at_most(pair(token.take_at), close):
+        return TAKE_PROFIT
+    if book.hold_ns != 0 and at_ns - token.since_ns >= book.hold_ns:
+        return TIME
+    return 0

@@ -1,0 +1,114 @@
+"""Whom the portfolio believes."""
+
+import pytest
+
+from actors.messages import (
+    Address,
+    Append,
+    Approved,
+    Balances,
+    Begin,
+    Committed,
+    Day,
+    Deposited,
+    Directory,
+    Durable,
+    Id,
+    Instrument,
+    Offered,
+    Rebalance,
+    Rebalanced,
+    Refusal,
+    Refused,
+    Role,
+    TickClosed,
+    TickDone,
+)
+from actors.portfolio import Portfolio
+from storage import logs
+from storage.config import Run, Settings
+from storage.config_strategies import Mix
+from storage.trades import local
+from tests.actors.alone import OUTSIDE, alone
+from tests.deals import UNIT, USDC, WETH, propose
+
+REFUSED = Refused(Id("deposit:genesis"), Refusal.HALTED)
+
+
+@pytest.fixture
+def portfolio(monkeypatch, tmp_path):
+    """It has asked the log to write the first deposit."""
+    monkeypatch.setattr(logs, "start", lambda *_, **__: None)
+    portfolio = alone(Portfolio, tmp_path, "portfolio", "wal", "supervisor")
+    portfolio.receive(Committed(0, 0, ()), Address("wal"))
+    portfolio.receive(Balances({USDC: 1}), Address("executor"))
+    assert portfolio.asking(REFUSED.id)
+    return portfolio
+
+
+def test_the_last_word_of_a_dead_log_refuses_nothing_for_its_successor_has_been_asked(portfolio):
+    portfolio.receive(REFUSED, OUTSIDE)
+    assert portfolio.asking(REFUSED.id)
+
+
+def test_the_log_that_lives_is_heard(portfolio):
+    with pytest.raises(RuntimeError, match="refuses"):
+        portfolio.receive(REFUSED, Address("wal"))
+
+
+# -- budgets --
+DAYS = tuple(Day(number, -90_000) for number in range(40))
+WISH = Rebalance(Id("mix:9"), 9, {"momentum": DAYS})
+PEERS = ("wal", "supervisor", "market", "executor", "mixer", "strategist:momentum")
+
+
+@pytest.fixture
+def mixing(monkeypatch, tmp_path):
+    """With a mix, 1,000 dollars and a market."""
+    monkeypatch.setattr(logs, "start", lambda *_, **__: None)
+    portfolio = alone(Portfolio, tmp_path, "", *PEERS)
+    settings, run = Settings(mix=Mix(enabled=True, band_bps=0)), Run(data_dir=str(tmp_path))
+    portfolio.receive(Begin(Role("portfolio"), settings, run), OUTSIDE)
+    portfolio.receive(Directory(2, {Role(peer): Address(peer) for peer in PEERS}), OUTSIDE)
+    deposit = local("deposit", Deposited(USDC, 1_000 * UNIT), 0)
+    portfolio.receive(Committed(0, 1, (deposit,)), Address("wal"))
+    portfolio.receive(Offered((Instrument(WETH, USDC, 18, 6, 500),), 60 * 10**9), Address("market"))
+    return portfolio
+
+
+def appended(portfolio) -> list[Append]:
+    return [message for _, message in portfolio.told if isinstance(message, Append)]
+
+
+def test_what_is_decided_at_the_tick_of_a_rebalancing_is_decided_by_the_new_budgets(mixing):
+    assert mixing.facts()["budgets"] == {"momentum": 5_000}
+    mixing.receive(propose(WETH, 9, id="buy"), Address("strategist:momentum"))
+    mixing.receive(WISH, Address("mixer"))
+    mixing.receive(TickClosed(9, (Id("buy"), WISH.id), 1), Address("market"))
+    (append,) = appended(mixing)  # The budgets alone: the buy waits until they are in the books.
+    (record,) = append.records
+    assert isinstance(record.body, Rebalanced)
+    budget = record.body.budgets["momentum"]
+    assert 500 <= budget < 2_000
+    mixing.receive(Committed(1, 2, (record,)), Address("wal"))
+    mixing.receive(Durable(append.id, 2), Address("wal"))
+    buy = appended(mixing)[-1].records[0].body.order
+    assert buy.amount_in == 1_000 * UNIT * budget // 10_000
+    assert mixing.facts()["budgets"] == {"momentum": budget}
+
+
+def test_a_rebalancing_that_a_predecessor_has_written_is_not_written_again(mixing):
+    record = local("mix:9", Rebalanced(9, {"momentum": 700}, {}), 9)
+    mixing.receive(Committed(1, 2, (record,)), Address("wal"))
+    mixing.receive(TickClosed(9, (WISH.id,), 2), Address("market"))
+    assert [message for _, message in mixing.told if isinstance(message, TickDone)] == [TickDone(9, 2)]
+    mixing.receive(WISH, Address("mixer"))
+    assert not appended(mixing)
+    assert mixing.facts()["budgets"] == {"momentum": 700}
+
+
+def test_a_tick_whose_budgets_have_not_been_heard_of_is_not_decided(mixing):
+    mixing.receive(propose(WETH, 9, id="buy"), Address("strategist:momentum"))
+    mixing.receive(TickClosed(9, (Id("buy"), WISH.id), 1), Address("market"))
+    assert not appended(mixing)
+    assert not [each for _, each in mixing.told if isinstance(each, Approved | Refused | TickDone)]

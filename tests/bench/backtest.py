@@ -1,0 +1,221 @@
+"""The backtest against other engines, and as a whole portfolio, on real bars.
+
+    .venv/bin/python -m tests.bench.backtest [--quick] [--json PATH]
+
+The same 60,191 minutes of ETH and the same crossing of two averages, all in and out again, at a
+fee of 0.1 %, for vectorbt's bare kernel, backtesting.py, nautilus_trader and ours, which counts every unit,
+swaps in a pool and asks the limits.  Who is not installed is left out, by name.  Speeds are of CPU time, the
+best of several runs, for the machine may be shared.  Then a sweep of 2,500 sets over the same minutes; and
+ten tokens, three strategies and 43,200 minutes each.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import math
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numba
+import numpy as np
+from msgspec.structs import replace
+
+from actors.commands.sweep import processors
+from actors.commands.sweep_files import Crew, Kept
+from storage.config import Exits, Limits, Momentum, Paper, Recording, Scalping, Settings
+from storage.config_strategies import Mix
+from strategies import backtest, desks
+from strategies.kernel.loop import play, turns
+from strategies.kernel.tables import Desk, Tape
+from strategies.layout import CLOSE, COMMON, COUNT, HELD
+from strategies.recorded import Recorded, load
+from strategies.sweep import field_of
+from tests.bench.parts.backtest_peers import FAST, FEE_PIPS, PEERS, SLOW, best
+
+DATA = Path(__file__).resolve().parents[3] / "shared/data/cex_1m"
+WANTED = {
+    "ours / vectorbt kernel": (">=", 3.0),
+    "ours / backtesting.py": (">=", 500.0),
+    "ours / nautilus_trader": (">=", 500.0),
+    "sweep, CPU over the loop's": ("<=", 2.7),  # Threads of a bare loop, measured: 1.35.
+    "portfolio of 10 x 3 x 43,200, s": ("<=", 2.0),
+    "10 x 2 x 43,200 with a mix, s": ("<=", 2.0),
+    "whole over half the bars": ("<=", 2.5),
+}
+ALL_IN = Settings(
+    paper=Paper(gas="0", latency_seconds=0),
+    recording=Recording(fee_pips=FEE_PIPS, pool_depth="200000000000"),
+    exits=Exits(stop_bps=0, take_profit_bps=0, trailing_bps=0),
+    limits=Limits(
+        position_bps=10_000, total_exposure_bps=10_000, chain_exposure_bps=10_000, strategy_budget_bps=10_000,
+        daily_loss_bps=10_000, loss_streak=10**6, cooldown_minutes=0, slippage_bps=9_999,
+    ),
+    momentum=Momentum(timeframe_minutes=1),
+)  # fmt: skip
+
+
+@numba.njit
+def crossing(kind, state, params, bar):
+    """Two exponential averages; in while the faster is above."""
+    close = bar[CLOSE]
+    if state[COUNT] == 0.0:
+        state[COMMON] = state[COMMON + 1] = close
+    else:
+        state[COMMON] += 2.0 / (FAST + 1) * (close - state[COMMON])
+        state[COMMON + 1] += 2.0 / (SLOW + 1) * (close - state[COMMON + 1])
+    state[COUNT] += 1.0
+    above = 1.0 if state[COMMON] > state[COMMON + 1] else 0.0
+    if state[COUNT] < SLOW or above == state[HELD]:
+        return math.nan
+    state[HELD] = above
+    return above
+
+
+@numba.njit(nogil=True)
+def cross(tape, desk):
+    turns(crossing, tape, desk)
+
+
+def ours(recorded: Recorded) -> tuple[float, int]:
+    """Bars a second, and closed trades."""
+    made = []
+
+    def desk():
+        made.append(desks.desk_of(recorded, ALL_IN, ["momentum"], len(recorded.tape.moments), 4_096))
+        return made[-1]
+
+    seconds = best(lambda one: cross(recorded.tape, one), desk)
+    return len(recorded.tape.bars) / seconds, int(made[-1].books[0].closed)
+
+
+def swept(recorded: Recorded, sets: int) -> dict[str, float]:
+    """A grid over one setting; `loop` is what its sets cost in the compiled loop alone."""
+    settings = Settings(exits=Exits(stop_bps=0, take_profit_bps=0, trailing_bps=0))
+    field = field_of(recorded, settings, ["momentum"], "bench")
+    chosen = [{"momentum.trail_atr": 2.0 + number / sets} for number in range(sets)]
+
+    def desk() -> Desk:
+        return desks.desk_of(recorded, settings, ["momentum"], len(recorded.tape.moments), 4_096)
+
+    loop_s = best(lambda made: play(recorded.tape, made), desk)
+    with TemporaryDirectory() as folder, Kept(Path(folder) / "sweep.jsonl") as kept:
+        begun, used = time.perf_counter(), time.process_time()
+        with Crew(kept, processors(), abs) as crew:  # Nobody looks on.
+            crew.rows(field, chosen)
+        wall, cpu = time.perf_counter() - begun, time.process_time() - used
+    return {
+        f"sweep of {sets:,} sets, s": wall,
+        "sweep, bars/s": sets * len(recorded.tape.bars) / wall,
+        "sweep, CPU over the loop's": cpu / sets / loop_s,
+    }
+
+
+def portfolio(paths: list[Path]) -> dict[str, float]:
+    """Ten tokens (some twice, under another name) and three strategies through all limits."""
+    settings = Settings(
+        momentum=Momentum(timeframe_minutes=5), scalping=Scalping(timeframe_minutes=1, vwap_bars=240)
+    )
+    recorded = ten_of(load(paths, settings))
+    names = ["momentum", "scalping"]
+    third = replace(settings, momentum=Momentum(form="tsmom", timeframe_minutes=5))
+
+    def desk(of: Recorded):
+        first = desks.desk_of(of, settings, names, len(of.tape.moments), 100_000)
+        other = desks.desk_of(of, third, ["momentum"], 0, 0)
+        other.minds.strategy = 2
+        return joined(first, other)
+
+    half = backtest.cut_off(recorded, len(recorded.tape.moments) // 2)
+    whole_s = best(lambda made: play(recorded.tape, made), lambda: desk(recorded), times=3)
+    half_s = best(lambda made: play(half.tape, made), lambda: desk(half), times=3)
+    mixed = replace(settings, mix=Mix(enabled=True))
+    mixed_s = best(lambda: backtest.played(recorded, mixed, names), times=3)
+    return {
+        "10 x 2 x 43,200 with a mix, s": mixed_s,
+        "portfolio of 10 x 3 x 43,200, s": whole_s,
+        "portfolio, strategy bars/s": 3 * len(recorded.tape.bars) / whole_s,
+        "whole over half the bars": whole_s / half_s,
+    }
+
+
+def joined(first, other):
+    """Both desks' minds at one desk."""
+    width = max(first.states.shape[1], other.states.shape[1])
+    wide = max(first.params.shape[1], other.params.shape[1])
+
+    def padded(one, two, to):
+        return np.concatenate([np.pad(each, ((0, 0), (0, to - each.shape[1]))) for each in (one, two)])
+
+    return first._replace(
+        minds=np.concatenate([first.minds, other.minds]).view(np.recarray),
+        params=padded(first.params, other.params, wide), states=padded(first.states, other.states, width),
+        refused=np.concatenate([first.refused, other.refused]),
+    )  # fmt: skip
+
+
+def ten_of(recorded: Recorded) -> Recorded:
+    """Ten tokens of 43,200 minutes out of those there are."""
+    bars, count = recorded.tape.bars, len(recorded.instruments)
+    tokens, instruments = [], []
+    for number in range(10):
+        own = bars[bars.token == number % count][:43_200].copy()
+        own.token = number
+        tokens.append(own)
+        instruments.append(replace(recorded.instruments[number % count], token=f"paper:T{number}"))
+    order = np.argsort(np.concatenate([np.arange(len(own)) for own in tokens]), kind="stable")
+    merged = np.concatenate(tokens)[order].view(np.recarray)
+    longest = max(map(len, tokens))
+    counts = np.bincount(np.concatenate([np.arange(len(own)) for own in tokens]), minlength=longest)
+    moments = recorded.tape.moments[0] + np.arange(longest) * recorded.bar_ns
+    tape = Tape(moments, np.concatenate([[0], np.cumsum(counts)]), merged)
+    return replace(recorded, tape=tape, instruments=tuple(instruments))
+
+
+def measured(sets: int) -> dict[str, float]:
+    paths = sorted(DATA.glob("*.parquet"))
+    if not paths:
+        print(f"nothing is measured: recorded data is not here: {DATA}")
+        return {}
+    eth = load([DATA / "ETHUSDT-PERP_1m_2025-05.parquet"], ALL_IN)
+    speed, trades = ours(eth)
+    found = {"ours, bars/s": speed, "ours, trades": float(trades)}
+    for name, package, call in PEERS:
+        try:
+            version = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            print(f"{package} is not installed, and is left out")
+            continue
+        print(f"{package} {version}")
+        found[f"{name}, bars/s"] = call(eth)
+        found[f"ours / {name}"] = speed / found[f"{name}, bars/s"]
+    return found | swept(eth, sets) | portfolio(paths)
+
+
+def verdict(row: str, value: float) -> str:
+    if row not in WANTED:
+        return ""
+    sign, limit = WANTED[row]
+    good = value <= limit if sign == "<=" else value >= limit
+    return f"{'as wanted' if good else 'NOT AS WANTED'}: {sign} {limit:g}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="A tenth of the sweep.")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    print(f"numba {numba.__version__}, numpy {np.__version__}")
+    found = measured(250 if options.quick else 2_500)
+    judged = {row: verdict(row, value) for row, value in found.items()}
+    for row, value in found.items():
+        print(f"{row:34}{value:16,.3f}  {judged[row]}")
+    if options.json:
+        rows = {row: {"ours": value, "verdict": judged[row]} for row, value in found.items()}
+        options.json.write_text(json.dumps(rows, indent=2))
+    return int(any(each.startswith("NOT") for each in judged.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

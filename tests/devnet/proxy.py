@@ -1,0 +1,206 @@
+"""A node's bad days: an HTTP server between the client and a node that loses, delays, garbles and lies.
+
+What goes wrong is drawn from a seed, in per mille of the requests, or chosen by a rule.  It runs in a thread
+of its own, so tests of any kind can use it, and counts what it was asked.  In place of a node behind it there
+may be a function (method, params) -> result, for tests without a chain.
+"""
+
+import asyncio
+import json
+import threading
+from enum import StrEnum
+
+import aiohttp
+from aiohttp import web
+
+from chains.chance import below
+
+RETRY_AFTER_SECONDS = 1
+OLD_BLOCKS = 50
+OTHER_CHAIN = "0x5"
+
+
+class Fault(StrEnum):
+    LOST = "done, and the answer lost"
+    DROPPED = "never arrives"
+    LIMITED = "429 with Retry-After"
+    BUSY = "503"
+    LIMITED_INSIDE = "-32005 inside an answer"
+    HALF = "half a body"
+    HTML = "a page of HTML"
+    DELAYED = "late"
+    MOVED = "a redirect"
+    NULL = "a result of null"
+    BOTH = "a result and an error"
+    OTHER_HASH = "another hash, of what was sent"
+    OLD_HEAD = "the head of a while ago"
+    OTHER_CHAIN = "another chain's id"
+
+
+# What only makes sense of one question is nothing of another.
+ONLY = {
+    Fault.OTHER_HASH: "eth_sendRawTransaction",
+    Fault.OLD_HEAD: "eth_getBlockByNumber",
+    Fault.OTHER_CHAIN: "eth_chainId",
+}
+
+
+class RpcRefusal(Exception):
+    """What a function in place of a node raises to answer with an error."""
+
+    def __init__(self, code, message, data=None):
+        super().__init__(message)
+        self.error = {"code": code, "message": message, **({"data": data} if data else {})}
+
+
+class Proxy:
+    """with Proxy(net.url, seed=7, rates={Fault.LOST: 20}) as proxy: ... proxy.url"""
+
+    def __init__(self, upstream, *, seed=0, rates=None, delay_seconds=0.5):
+        self.upstream, self.seed, self.rates, self.delay_seconds = upstream, seed, rates or {}, delay_seconds
+        self.rule = None  # (method, how many times it has been asked) -> Fault | None; in place of the rates.
+        self.moved_to = ""  # A URL.
+        self.asked = []  # Every method that arrived, in order.
+        self.faults = []  # (method, fault).
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        assert self._ready.wait(30)
+        return self
+
+    def __exit__(self, *_):
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def count(self, method):
+        return self.asked.count(method)
+
+    # -- its thread --
+    def _run(self):
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self):
+        self._stop = asyncio.Event()
+        app = web.Application(client_max_size=2**26)
+        app.router.add_post("/{tail:.*}", self._answer)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        async with aiohttp.ClientSession() as self._session:
+            await site.start()
+            self.port = site._server.sockets[0].getsockname()[1]
+            self._ready.set()
+            await self._stop.wait()
+            await runner.cleanup()
+
+    def _fault(self, method):
+        nth = len(self.asked)
+        if self.rule is not None:
+            return self.rule(method, self.count(method))
+        roll = below(1_000, self.seed, "fault", nth)
+        for fault, per_mille in self.rates.items():
+            if roll < per_mille:
+                return fault
+            roll -= per_mille
+        return None
+
+    async def _answer(self, request):
+        body = await request.read()
+        asked = json.loads(body)
+        method = asked["method"]
+        self.asked.append(method)
+        fault = self._fault(method)
+        if fault is not None and ONLY.get(fault, method) != method:
+            fault = None
+        if fault is not None:
+            self.faults.append((method, fault))
+        return await self._with(fault, request, body, asked)
+
+    async def _with(self, fault, request, body, asked):
+        match fault:
+            case Fault.DROPPED:
+                return _cut(request)
+            case Fault.LIMITED:
+                headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+                return web.Response(status=429, text="too many requests", headers=headers)
+            case Fault.BUSY:
+                return web.Response(status=503, text="busy")
+            case Fault.LIMITED_INSIDE:
+                return _json(asked, error={"code": -32005, "message": "daily request count exceeded"})
+            case Fault.HTML:
+                return web.Response(text="<html>welcome</html>", content_type="application/json")
+            case Fault.MOVED:
+                return web.Response(status=307, headers={"Location": self.moved_to})
+            case Fault.DELAYED:
+                await asyncio.sleep(self.delay_seconds)
+            case Fault.OLD_HEAD:
+                asked = await self._older(asked)
+                body = json.dumps(asked).encode()
+        answer = await self._behind(asked, body)
+        match fault:
+            case Fault.LOST:
+                return _cut(request)
+            case Fault.HALF:
+                return await _half(request, answer)
+            case Fault.NULL:
+                return _json(asked, result=None)
+            case Fault.BOTH:
+                return _json(asked, result="0x1", error={"code": 1, "message": "both"})
+            case Fault.OTHER_HASH:
+                return _json(asked, result="0x" + "ab" * 32)
+            case Fault.OTHER_CHAIN:
+                return _json(asked, result=OTHER_CHAIN)
+        return web.Response(body=answer, content_type="application/json")
+
+    async def _older(self, asked):
+        if asked["params"][0] != "latest":
+            return asked
+        head = json.loads(await self._behind(asked, json.dumps(asked).encode()))["result"]
+        number = max(0, int(head["number"], 16) - OLD_BLOCKS)
+        return {**asked, "params": [hex(number), False]}
+
+    async def _behind(self, asked, body):
+        if isinstance(self.upstream, str):
+            async with self._session.post(self.upstream, data=body, headers=JSON) as response:
+                return await response.read()
+        try:
+            answer = {"result": self.upstream(asked["method"], asked["params"])}
+        except RpcRefusal as refusal:
+            answer = {"error": refusal.error}
+        return json.dumps({"jsonrpc": "2.0", "id": asked["id"], **answer}).encode()
+
+
+JSON = {"Content-Type": "application/json"}
+
+
+def _json(asked, **fields):
+    text = json.dumps({"jsonrpc": "2.0", "id": asked["id"], **fields})
+    return web.Response(text=text, content_type="application/json")
+
+
+def _hang_up(request):
+    """Unless whoever has asked is gone already: clients are killed, too."""
+    if request.transport is not None:
+        request.transport.abort()
+
+
+def _cut(request):
+    _hang_up(request)
+    return web.Response()
+
+
+async def _half(request, answer):
+    response = web.StreamResponse(headers={**JSON, "Content-Length": str(len(answer))})
+    await response.prepare(request)
+    await response.write(answer[: len(answer) // 2])
+    _hang_up(request)
+    return response

@@ -1,0 +1,191 @@
+"""What the doctor of a live run finds on a real chain: each thing that is wrong has its own sentence."""
+
+import asyncio
+import tomllib
+
+import msgspec
+import pytest
+
+from actors.commands.doctor import findings
+from actors.messages import Asset
+from chains.devnet.abi import call_data
+from chains.devnet.market import configuration
+from chains.devnet.odd import Behaviour
+from chains.devnet.wallets import OWNER, STRANGER, TRADER
+from chains.devnet.world import Kind
+from chains.evm.checkup import checkup
+from storage import keystore
+from storage.config import Live, Run, Settings
+from storage.config_evm import Evm
+from tests.devnet.proxy import Fault, Proxy
+
+NOWHERE = "http://127.0.0.1:1"
+
+
+def settings(net, wallet=TRADER.address, **changes):
+    table = tomllib.loads(configuration(net))["evm"]
+    usual = {
+        "pools": [net.addresses.pool(Kind.V3, "WETH", "USDC", 500).address],
+        "requests_per_second": 5_000,
+    }
+    evm = msgspec.convert({**table, **usual, **changes}, Evm)
+    live = Live(i_understand=True, capital_cap="100", position_cap="10", wallet=wallet)
+    return Settings(run=Run(mode="live", feed="chain"), live=live, evm=evm)
+
+
+def looked(net, wallet=TRADER.address, late_seconds=0, held=(), **changes):
+    now = net.timestamp() + late_seconds
+    return asyncio.run(checkup(settings(net, wallet, **changes), now, frozenset(held)))
+
+
+def wrong(found):
+    """The sentences of what keeps a run from starting."""
+    return [each.sentence for each in found if not each.ok and each.matters]
+
+
+def odd(net):
+    return [net.addresses.pool(Kind.V2, "ODD", "USDC").address]
+
+
+# -- well --
+def test_a_wallet_with_money_two_nodes_and_a_pool_is_well_and_every_thing_is_named(devnet):
+    found = looked(devnet)
+    assert wrong(found) == []
+    assert all(each.ok for each in found)
+    text = "\n".join(each.sentence for each in found)
+    for part in (
+        "2 nodes of devnet (chain 31337) answer.",
+        "Routers, factories, quoter and tokens are contracts",
+        f"{TRADER.address} holds 100 ETH.",
+        "holds 1000000 USDC.",
+        f"WETH ({devnet.address_of('WETH')}): 5 of the stable token buy it and sell it again.",
+    ):
+        assert part in text
+
+
+# -- nodes --
+def test_another_chain_a_node_that_is_down_and_a_single_node_are_named(devnet):
+    (other, second) = wrong(looked(devnet, chain_id=5))
+    assert "31337" in other
+    assert "evm.rpc_urls" in other + second
+    (down,) = wrong(looked(devnet, rpc_urls=[devnet.url, NOWHERE]))
+    assert "127.0.0.1:1" in down
+    assert wrong(looked(devnet, rpc_urls=[devnet.url])) == [
+        "evm.rpc_urls: name a second node, of another provider, to confirm the first."
+    ]
+
+
+@pytest.mark.parametrize("fault", [Fault.HTML, Fault.HALF, Fault.LIMITED, Fault.NULL])
+def test_a_node_that_gives_no_real_answers_is_named_and_never_taken_for_well(devnet, fault):
+    with Proxy(devnet.url) as proxy:
+        proxy.rule = lambda *_: fault
+        (sentence,) = wrong(looked(devnet, rpc_urls=[devnet.url, proxy.url]))
+        assert str(proxy.port) in sentence
+
+
+def test_a_node_that_fails_after_its_first_answer_is_a_finding_and_no_traceback(devnet):
+    with Proxy(devnet.url) as proxy:
+        proxy.rule = lambda method, _: None if method == "eth_chainId" else Fault.HTML
+        assert wrong(looked(devnet, rpc_urls=[proxy.url, devnet.url.replace("127.0.0.1", "localhost")]))
+
+
+def test_an_old_head_is_a_note_on_a_development_chain_and_a_fault_on_any_other(devnet):
+    (note,) = [each for each in looked(devnet, late_seconds=121) if not each.ok]
+    assert note.sentence.startswith("The newest block is 121 s old by this machine's clock: set the clock")
+    assert not note.matters
+    with Proxy(devnet.url) as one, Proxy(devnet.url) as two:
+        for proxy in (one, two):
+            proxy.rule = lambda method, _: Fault.OTHER_CHAIN if method == "eth_chainId" else None
+        elsewhere = {"rpc_urls": [one.url, two.url], "chain_id": 5}
+        assert wrong(looked(devnet, **elsewhere)) == []
+        assert wrong(looked(devnet, late_seconds=121, **elsewhere)) == [note.sentence]
+
+
+# -- contracts --
+@pytest.mark.parametrize("key", ["v2_router", "v3_router", "v2_factory", "quoter", "wrapped_native"])
+def test_a_contract_that_is_none_is_named_by_its_key(devnet, key):
+    sentences = wrong(looked(devnet, **{key: STRANGER.address}))
+    assert (
+        f"evm.{key}: {STRANGER.address} is no contract on this chain; write the right address." in sentences
+    )
+
+
+def test_other_decimals_than_the_stable_tokens_are_named(devnet):
+    sentences = wrong(looked(devnet, stable_decimals=18))
+    assert "evm.stable_decimals: 18, but it says 6; write that." in sentences
+
+
+# -- pools --
+def test_what_is_no_pool_or_trades_a_token_without_decimals_or_is_empty_is_named(devnet):
+    at = devnet.addresses
+    (no_pool,) = wrong(looked(devnet, pools=[at.weth]))
+    assert no_pool == f"evm.pools: {at.weth} is no Uniswap V2 or V3 pool; copy the pool's address"
+    usdc = devnet.address_of("USDC")
+    devnet.send(OWNER, at.v2_factory, call_data("createPair(address,address)", at.v2_router, usdc))
+    (pair,) = devnet.view(at.v2_factory, "(address)", "getPair(address,address)", at.v2_router, usdc)
+    (no_decimals,) = wrong(looked(devnet, pools=[pair]))
+    assert no_decimals.startswith(f"token {at.v2_router} does not say its decimals")
+    new = (devnet.address_of("ODD"), usdc, 3_000)
+    devnet.send(OWNER, at.v3_factory, call_data("createPool(address,address,uint24)", *new))
+    (pool,) = devnet.view(at.v3_factory, "(address)", "getPool(address,address,uint24)", *new)
+    assert any("never initialised" in each for each in wrong(looked(devnet, pools=[pool])))
+    devnet.send(OWNER, pool, call_data("initialize(uint160)", 2**96))
+    (empty,) = wrong(looked(devnet, pools=[pool]))
+    assert empty == f"evm.pools: {pool} has no liquidity; name another pool of this token"
+
+
+def test_a_token_that_can_not_be_sold_again_is_named_unless_it_is_held_already(devnet):
+    assert wrong(looked(devnet, pools=odd(devnet))) == []
+    devnet.behave(Behaviour(sells_blocked=True))
+    (sentence,) = wrong(looked(devnet, pools=odd(devnet)))
+    assert sentence.startswith(f"ODD ({devnet.address_of('ODD')}): the sale is blocked")
+    asset = Asset(f"devnet:{devnet.address_of('ODD')}")
+    found = looked(devnet, pools=odd(devnet), held=[asset])
+    assert wrong(found) == []  # Else nobody could start the run that is to sell what else there is.
+    (note,) = [each for each in found if not each.ok]
+    assert note.sentence.startswith(sentence)
+    assert note.sentence.endswith("it is sold once it can be.")
+
+
+# -- money --
+def test_a_token_that_the_log_knows_nothing_of_is_a_note_and_what_it_holds_is_none(devnet):
+    devnet.give("WETH", TRADER.address, 15 * 10**17)
+    found = looked(devnet)
+    assert wrong(found) == []
+    (note,) = [each.sentence for each in found if not each.ok]
+    assert "the wallet has 1.5 that this data folder knows nothing of, and leaves alone." in note
+    assert "two can not share a wallet" in note
+    held = [Asset(f"devnet:{devnet.address_of('WETH')}")]
+    assert all(each.ok for each in looked(devnet, held=held))
+
+
+def test_no_coin_for_gas_and_no_stable_money_are_named_with_how_much_is_missing(devnet):
+    poor = STRANGER.address
+    (stable, _) = wrong(looked(devnet, poor))
+    assert stable == f"{poor} holds 0 USDC: send at least 5."
+    assert stable not in wrong(looked(devnet, poor, held=[Asset("devnet:x")]))
+    devnet.set_wei(TRADER.address, 39_999_999_999_999_999)
+    (native,) = wrong(looked(devnet))
+    assert native == f"{TRADER.address} holds 0.039999999999999999 ETH: send at least 0.04."
+
+
+# -- the key: found before any node is asked --
+@pytest.mark.parametrize(
+    ("mode", "sentence"),
+    [
+        (None, "no such file or directory; name the right keystore, or make it"),
+        (0o644, "mode 0644 lets others at it: chmod 600"),
+    ],
+)
+def test_a_keystore_that_is_missing_or_open_to_others_is_named(tmp_path, mode, sentence):
+    store = tmp_path / "keystore.json"
+    if mode is not None:
+        keystore.create(store, b"\x01" * 32, "correct horse", 4096)
+        store.chmod(mode)
+    config = tmp_path / "my.toml"
+    config.write_text(
+        f'[run]\nmode = "live"\nfeed = "chain"\ndata_dir = "{tmp_path}/data"\n[live]\ni_understand = true\n'
+        f'capital_cap = "1"\nposition_cap = "1"\nkeystore = "{store}"\n'
+        f'[evm]\nrpc_urls = ["{NOWHERE}"]\npools = ["{STRANGER.address}"]\n'
+    )
+    assert [each for each in wrong(findings(config, {})) if str(store) in each and sentence in each]

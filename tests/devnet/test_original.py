@@ -1,0 +1,300 @@
+"""The original's audit asked for these of a rebuilt bot, on a real chain: checks 3, 6, 8, 9, 10, 11, 16."""
+
+import time
+
+import pytest
+from msgspec.structs import replace
+
+from actors.messages import KEY, Allowed, Landed, Leg, Reversed, RolledBack, Side, Signed
+from chains.devnet.devnet import Devnet
+from chains.devnet.odd import Approval, Behaviour
+from chains.evm.calldata import APPROVE
+from chains.evm.decoding import Approve, decoded
+from chains.evm.signed import unsigned_of
+from chains.venue import Draft, Unanswered
+from tests.devnet.proxy import Fault, Proxy
+from tests.devnet.trading import hundred
+from tests.devnet.trading.cast import Death
+from tests.devnet.trading.desk import FINAL, OPEN, Trading
+from tests.devnet.trading.matrix import send_as_trader
+from tests.devnet.trading.quoting import drafted, order_of, refused
+from tests.devnet.trading.verdict import allowances, violations
+from tests.devnet.uniswap import ME, sent
+
+processes = pytest.mark.processes
+SECOND_NS = 10**9
+GWEI = 10**9
+
+
+@pytest.fixture
+def still(installed, tmp_path):
+    """A devnet of its own, without a block that nobody asked for."""
+    with Devnet.start(tmp_path / "net") as net:
+        net.set_automine(False)
+        yield net
+
+
+@pytest.fixture
+def run(still, tmp_path):
+    runs = []
+
+    def started(symbols=("EURC",), **others):
+        runs.append(Trading(still, tmp_path / f"data{len(runs)}", symbols, **{"versions": "v2", **others}))
+        return runs[-1]
+
+    yield started
+    for each in runs:
+        each.kill()
+
+
+def told(trading, kind):
+    return [each.body for each in trading.records() if isinstance(each.body, kind)]
+
+
+# -- 3 ---------------------------------------------------------------------------------------------------
+@processes
+@pytest.mark.long
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("point", ["journalled", "settled"])
+def test_3_a_sale_that_is_killed_on_its_way_lands_once(run, point):
+    """Purchases, and all points: the matrix of tests/devnet/trading."""
+    trading = run()
+    trading.dies(Death(point=point, leg=Leg.SWAP, side=Side.SELL, everybody=True))
+    trading.start()
+    trading.until(lambda: trading.dead, 60, "its death")
+    trading.kill()
+    trading.go()
+    trading.start()
+    trading.until(trading.quiet, 60, "its end")
+    trading.mine(FINAL)
+    assert violations(trading) == []
+    assert len(told(trading, Landed)) == 2
+
+
+# -- 6 ---------------------------------------------------------------------------------------------------
+@processes
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_6_while_an_outcome_is_unknown_nothing_else_is_sent_and_a_late_landing_is_booked_once(still, run):
+    with Proxy(still.url) as one, Proxy(still.url) as other:
+        trading = run(urls=(one.url, other.url), sells=False, evm={"answer_seconds": 1.0})
+        trading.start()
+        trading.until(lambda: told(trading, Allowed), 60, "the approval")
+        for proxy in (one, other):  # The answer to the swap is lost, and then nothing is answered.
+            proxy.rule = lambda method, _: Fault.LOST if method == "eth_sendRawTransaction" else None
+        trading.until(lambda: swaps(trading), 60, "the swap")
+        for proxy in (one, other):
+            proxy.rule = lambda method, _: Fault.LOST if method == "eth_sendRawTransaction" else Fault.BUSY
+        until = time.monotonic() + 5
+        while time.monotonic() < until:
+            trading.pass_time()
+        assert len(swaps(trading)) == 1
+        assert told(trading, Landed) == []
+        for proxy in (one, other):
+            proxy.rule = lambda *_: None
+        trading.until(trading.quiet, 60, "its end")
+    trading.mine(FINAL)
+    assert violations(trading) == []
+    assert len(told(trading, Landed)) == len(swaps(trading)) == 1
+
+
+def swaps(trading):
+    return [each for each in told(trading, Signed) if each.leg is Leg.SWAP]
+
+
+# -- 8 ---------------------------------------------------------------------------------------------------
+@processes
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_8_orders_at_once_have_nonces_without_a_gap_although_requests_are_lost(installed, tmp_path):
+    """A hundred of them: `make crash-evm`."""
+    assert hundred.hundred(6, 3, tmp_path) == []
+
+
+@processes
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_8_what_is_stuck_is_replaced_under_its_nonce_for_an_eighth_more_and_lands_once(run):
+    trading = run(evm={"fee_patience_seconds": 1}, sells=False)
+    trading.start()
+    trading.wait(lambda: len(told(trading, Signed)) >= 2, 60, "a replacement")
+    first, second = (unsigned_of(each.raw) for each in told(trading, Signed)[:2])
+    assert first.nonce == second.nonce
+    assert (first.to, first.data) == (second.to, second.data)
+    for field in ("max_fee_per_gas", "max_priority_fee_per_gas"):
+        assert getattr(second, field) * 8 >= getattr(first, field) * 9
+    trading.until(trading.quiet, 60, "its end")
+    trading.mine(FINAL)
+    assert violations(trading) == []
+
+
+@processes
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_8_a_foreign_nonce_quarantines_the_wallet_whether_it_is_found_in_a_run_or_at_its_start(still, run):
+    trading = run(rounds=2)
+    trading.start()
+    trading.until(lambda: told(trading, Landed), 60, "a purchase")
+    trading.kill()
+    trading.mine(FINAL)
+    used = int(still.rpc.call("eth_getTransactionCount", trading.settings.live.wallet, "latest"), 16)
+    theft = send_as_trader(still, used)
+    trading.mine(FINAL + 1)
+    trading.start()
+    trading.until(lambda: KEY in trading.books().halts, 60, "the quarantine")
+    trading.until(trading.idle, 60, "the end of what was under way")
+    assert violations(trading, thefts=(theft,)) == []
+
+
+# -- 9 ---------------------------------------------------------------------------------------------------
+def test_9_a_quote_is_good_for_ten_seconds_of_the_monotonic_clock_and_is_judged_at_signing(devnet):
+    order = order_of(devnet, "EURC")
+    sent(devnet, APPROVE.on(devnet.address_of("USDC"), devnet.addresses.v2_router, order.amount_in))
+    draft = drafted(devnet, order)
+    assert draft.leg is Leg.SWAP
+    asked_ns = draft.quoted.asked_ns
+    assert refused(devnet, order, draft, asked_ns + 99 * SECOND_NS // 10) is None
+    late = refused(devnet, order, draft, asked_ns + 101 * SECOND_NS // 10)
+    assert late.startswith("evidence.asked_ns: a quote 10.100 s old")
+    assert refused(devnet, order, draft, asked_ns - 1).startswith("evidence.asked_ns")
+
+
+# -- 10 --------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("versions", ["v2", "v3"])
+@pytest.mark.parametrize("symbol", ["EURC", "WBTC", "LINK"])
+def test_10_the_least_amount_and_the_price_of_gas_are_in_the_bytes_and_within_the_caps(
+    devnet, versions, symbol
+):
+    order = order_of(devnet, symbol)
+    at = devnet.addresses
+    router = at.v2_router if versions == "v2" else at.v3_router
+    sent(devnet, APPROVE.on(devnet.address_of("USDC"), router, order.amount_in))
+    draft = drafted(devnet, order, versions)
+    swap = decoded(draft.unsigned.data)
+    assert swap.min_amount_out * 10_000 >= draft.quoted.amount_out * 9_950
+    assert (swap.min_amount_out - 1) * 10_000 < draft.quoted.amount_out * 9_950
+    assert draft.unsigned.max_fee_per_gas <= 50 * GWEI
+    now = draft.quoted.asked_ns
+    assert refused(devnet, order, draft, now, versions) is None
+    greedy = replace(order, slippage_bps=51)
+    assert refused(devnet, greedy, draft, now, versions).startswith("order.slippage_bps")
+    cheap = refused(devnet, order, draft, now, versions, max_fee_per_gas=draft.unsigned.max_fee_per_gas - 1)
+    assert cheap.startswith("max_fee_per_gas")
+
+
+def test_10_a_dear_block_is_paid_up_to_the_cap_and_a_dearer_one_is_waited_for(devnet):
+    order = order_of(devnet, "EURC")
+    for base, fits in ((30, True), (60, False)):
+        devnet.set_base_fee(base * GWEI)
+        devnet.mine()
+        draft = drafted(devnet, order)
+        assert isinstance(draft, Draft) is fits
+        if fits:
+            assert draft.unsigned.max_fee_per_gas == 50 * GWEI
+        else:
+            assert "over the cap" in draft.sentence
+
+
+# -- 11 --------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("behaviour", "sentence"),
+    [
+        ({"approval": Approval.REVERTS}, "refuses to be approved"),
+        ({"approval": Approval.RETURNS_FALSE}, "refuses to be approved"),
+        ({"transfer_fee_bps": 300}, "blocked"),
+        ({"sells_blocked": True}, "blocked"),
+    ],
+)
+def test_11_nothing_is_signed_for_a_token_that_can_not_be_approved_taxed_or_sold(devnet, behaviour, sentence):
+    """Its sale, where the approval is of the token itself; its purchase, where what it does is seen ahead."""
+    devnet.give("ODD", ME, 10**20)
+    devnet.behave(Behaviour(**behaviour))
+    side = Side.SELL if "approval" in behaviour else Side.BUY
+    order = order_of(devnet, "ODD", 10**19 if side is Side.SELL else 10**8, side)
+    draft = drafted(devnet, order)
+    assert isinstance(draft, Unanswered), draft
+    assert sentence in draft.sentence
+
+
+def test_11_an_allowance_that_is_left_is_set_to_zero_first_where_the_token_wants_that(devnet):
+    devnet.give("ODD", ME, 10**20)
+    sent(devnet, APPROVE.on(devnet.address_of("ODD"), devnet.addresses.v2_router, 7))
+    devnet.behave(Behaviour(approval=Approval.RESET_FIRST))
+    order = order_of(devnet, "ODD", 10**19, Side.SELL)
+    draft = drafted(devnet, order)
+    assert draft.leg is Leg.REVOKE
+    assert decoded(draft.unsigned.data) == Approve(devnet.addresses.v2_router, 0)
+
+
+def test_11_an_approval_is_exact_and_a_node_that_does_not_answer_brings_none(devnet):
+    order = order_of(devnet, "EURC")
+    draft = drafted(devnet, order)
+    assert draft.leg is Leg.APPROVE
+    assert decoded(draft.unsigned.data) == Approve(devnet.addresses.v2_router, order.amount_in)
+    with Proxy(devnet.url) as one, Proxy(devnet.url) as other:
+        for proxy in (one, other):
+            proxy.rule = lambda method, _: Fault.BUSY if method == "eth_call" else None
+        urls = (one.url, other.url)
+        assert isinstance(drafted(devnet, order, urls=urls, answer_seconds=1.0), Unanswered)
+
+
+@processes
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_11_what_an_order_has_approved_and_does_not_use_is_revoked_before_it_ends(still, run):
+    trading = run(("ODD",), limits=replace(OPEN, deadline_seconds=8), sells=False)
+    trading.start()
+    trading.wait(lambda: told(trading, Signed), 60, "the approval")
+    still.set_automine(True)  # In the block of the approval the token stops.
+    still.behave(Behaviour(paused=True))
+    still.set_automine(False)
+    assert allowances(trading)
+    trading.until(lambda: told(trading, RolledBack), 60, "its end")
+    trading.pause_wishes()
+    trading.until(trading.idle, 60, "nothing under way")
+    assert [each.leg for each in told(trading, Allowed)] == [Leg.APPROVE, Leg.REVOKE]
+    assert allowances(trading) == {}
+    trading.mine(FINAL)
+    assert violations(trading) == []
+
+
+# -- 16 --------------------------------------------------------------------------------------------------
+@processes
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_16_a_reorg_after_booking_gives_the_money_back_and_the_order_is_under_way_again(still, run):
+    trading = run(sells=False)
+    trading.start()
+    trading.until(lambda: trading.books().booked, 60, "a fill that is booked")
+    quote = trading.script.instruments[0].quote
+    before = trading.books().ledger.account(quote)
+    assert before.cost > 0
+    (trading.folder / "pause").touch()
+    still.reorg(FINAL - 1)
+    trading.until(lambda: told(trading, Reversed), 60, "the reversal")
+    books = trading.books()
+    assert books.ledger.account(quote).cost == 0
+    assert books.positions == {}
+    assert len(books.live) == 1
+    assert books.booked == {}
+    (trading.folder / "pause").unlink()
+    trading.until(trading.quiet, 60, "its end")
+    trading.mine(FINAL)
+    assert violations(trading) == []
+    assert len(trading.books().positions) == 1
+
+
+@processes
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_16_a_wallet_that_has_less_than_the_log_says_is_not_traded_with(still, run):
+    trading = run(sells=False)
+    trading.start()
+    trading.until(trading.quiet, 60, "a purchase")
+    trading.kill()
+    still.set_wei(ME, 10**18)
+    trading.start()
+    end = time.monotonic() + 60
+    while trading.process.poll() is None and time.monotonic() < end:
+        trading.pass_time()
+    assert "the wallet has less devnet:ETH than the log says" in trading.said().sentence

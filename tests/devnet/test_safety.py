@@ -1,0 +1,221 @@
+"""Approvals and the simulated round trip, with tokens that misbehave on a real node."""
+
+import pytest
+
+from chains.devnet.odd import Approval, Behaviour
+from chains.devnet.rpc import RpcError
+from chains.devnet.wallets import STRANGER
+from chains.evm import calldata, overrides, roundtrip, wire
+from chains.evm.approval import Step, decide, read_allowance, token_kind, unproven
+from chains.evm.roundtrip import Limits, Passed, Trip
+from chains.evm.routes import Version
+from chains.evm.values import Declined
+from chains.venue import Unanswered
+from tests.devnet.uniswap import ME, approved, asked, ours, pools, route, routers, sent, traded
+
+AMOUNT = 5 * 10**18
+LIMITS = Limits(max_tax_bps=0, max_loss_bps=130)
+
+
+# -- approvals ---------------------------------------------------------------------------------------
+def allowed(net):
+    return read_allowance(
+        asked(net, calldata.ALLOWANCE.on(net.address_of("ODD"), ME, net.addresses.v2_router))
+    )
+
+
+def tried(net):
+    """What a simulated approval shows of the token."""
+    try:
+        return token_kind(
+            asked(net, calldata.APPROVE.on(net.address_of("ODD"), net.addresses.v2_router, AMOUNT))
+        )
+    except RpcError:
+        return token_kind(None)
+
+
+@pytest.mark.parametrize(
+    ("mode", "left", "steps"),
+    [
+        (Approval.ORDINARY, 0, [Step.EXACT, Step.NOTHING]),
+        (Approval.ORDINARY, 7, [Step.EXACT, Step.NOTHING]),
+        (Approval.ORDINARY, 2 * AMOUNT, [Step.EXACT, Step.NOTHING]),
+        (Approval.RETURNS_NOTHING, 0, [Step.EXACT, Step.NOTHING]),
+        (Approval.RESET_FIRST, 0, [Step.EXACT, Step.NOTHING]),
+        (Approval.RESET_FIRST, 7, [Step.ZERO_FIRST, Step.EXACT, Step.NOTHING]),
+        (Approval.RETURNS_FALSE, 0, [Declined]),
+        (Approval.REVERTS, 0, [Declined]),
+        (Approval.REVERTS, AMOUNT, [Step.NOTHING]),
+    ],
+)
+def test_every_kind_of_token_is_approved_exactly_or_refused(devnet, mode, left, steps):
+    token, router = devnet.address_of("ODD"), devnet.addresses.v2_router
+    approved(devnet, token, router, left)
+    devnet.behave(Behaviour(approval=mode))
+    taken = []
+    while not taken or taken[-1] in {Step.EXACT, Step.ZERO_FIRST}:
+        step = decide(allowed(devnet), AMOUNT, tried(devnet))
+        taken.append(Declined if isinstance(step, Declined) else step)
+        if step in {Step.EXACT, Step.ZERO_FIRST}:
+            amount = AMOUNT if step is Step.EXACT else 0
+            landed = sent(devnet, calldata.APPROVE.on(token, router, amount))["status"] == "0x1"
+            assert unproven(landed, allowed(devnet), amount) is None
+    assert taken == steps
+    assert (allowed(devnet) == AMOUNT) is (taken[-1] is Step.NOTHING)
+
+
+def test_an_approval_that_lands_and_does_nothing_ends_the_order(devnet):
+    devnet.behave(Behaviour(approval=Approval.RETURNS_FALSE))
+    raw = sent(devnet, calldata.APPROVE.on(devnet.address_of("ODD"), devnet.addresses.v2_router, AMOUNT))
+    assert raw["status"] == "0x1"
+    assert unproven(True, allowed(devnet), AMOUNT) == Declined(
+        f"after the approval the allowance is 0 instead of {AMOUNT}"
+    )
+
+
+# -- round trips -------------------------------------------------------------------------------------
+def trip(net, symbols=("USDC", "ODD"), version=Version.V2, fees=(3_000,), amount=10**9, **others):
+    way = route(net, version, symbols, fees)
+    settings = {"wallet": ME, "taxed": version is Version.V2} | others
+    return Trip(route=way, pools=pools(net, way), routers=routers(net), amount_in=amount, **settings)
+
+
+def simulated(net, wallet, calls, lent=None):
+    asked = [
+        {"from": wallet, "to": call.to, "data": "0x" + call.data.hex(), "value": hex(call.value)}
+        for call in calls
+    ]
+    block = {"calls": asked, "stateOverrides": lent or {}}
+    (answers,) = wire.simulated(net.rpc.call("eth_simulateV1", {"blockStateCalls": [block]}, "latest"))
+    return answers
+
+
+def judgement(net, way, limits=LIMITS, lent=None):
+    """The two questions, and what comes of them."""
+    bought = roundtrip.bought_of(way, simulated(net, way.wallet, roundtrip.calls(way), lent))
+    if not isinstance(bought, int):
+        return bought
+    answers = simulated(net, way.wallet, roundtrip.calls(way, bought), lent)
+    return roundtrip.judged(way, answers, bought, limits)
+
+
+def slot_of(net, token, wallet):
+    call = calldata.BALANCE_OF.on(token, wallet)
+    lent = overrides.probe(token, wallet)
+    answer = net.rpc.call("eth_call", {"to": call.to, "data": "0x" + call.data.hex()}, "latest", lent)
+    return overrides.slot_of(calldata.read_uint(calldata.BALANCE_OF, wire.data(answer, "balanceOf")))
+
+
+@pytest.mark.parametrize(
+    ("symbols", "version", "fees"),
+    [
+        (("USDC", "ODD"), Version.V2, (3_000,)),
+        (("USDC", "WETH", "WBTC"), Version.V2, (3_000, 3_000)),
+        (("USDC", "WETH"), Version.V3, (500,)),
+        (("USDC", "WETH", "WBTC"), Version.V3, (100, 500)),
+    ],
+)
+def test_an_honest_token_passes_with_what_the_real_trade_then_brings(devnet, symbols, version, fees):
+    way = trip(devnet, symbols, version, fees)
+    found = judgement(devnet, way)
+    assert isinstance(found, Passed), found
+    assert (found.buy_tax_bps, found.sell_tax_bps) == (0, 0)
+    assert found.amount_out == ours(devnet, way.route, way.amount_in)
+    _, bought = traded(devnet, way.route, way.amount_in)
+    _, sold = traded(devnet, way.route.backwards, bought.amount_out)
+    assert bought.amount_out == found.amount_out
+    lost = way.amount_in - sold.amount_out
+    assert (found.loss_bps - 1) * way.amount_in < lost * 10_000 <= found.loss_bps * way.amount_in
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "sentence"),
+    [
+        ({"sells_blocked": True}, "the sale is blocked"),
+        ({"paused": True}, "the purchase is blocked"),
+        ({"transfer_fee_bps": 300}, "the tax of buying is 300 bps"),
+        ({"sell_fee_bps": 2_500}, "the tax of selling is 2500 bps"),
+        ({"sell_fee_bps": 10_000}, "the sale is blocked"),
+        ({"approval": Approval.REVERTS}, "approving the token failed"),
+        ({"approval": Approval.RETURNS_FALSE}, "approving the token: it answers"),
+    ],
+)
+def test_a_token_that_can_not_be_sold_again_is_refused_before_it_is_bought(devnet, behaviour, sentence):
+    devnet.behave(Behaviour(**behaviour))
+    found = judgement(devnet, trip(devnet))
+    assert isinstance(found, Declined)
+    assert found.sentence.startswith(sentence)
+
+
+def test_a_tax_within_the_limit_passes_and_is_told(devnet):
+    devnet.behave(Behaviour(transfer_fee_bps=100, sell_fee_bps=50))
+    found = judgement(devnet, trip(devnet), Limits(max_tax_bps=150, max_loss_bps=400))
+    assert isinstance(found, Passed), found
+    assert (found.buy_tax_bps, found.sell_tax_bps) == (100, 150)
+    assert 300 < found.loss_bps < 325
+
+
+def test_a_loss_over_the_limit_is_refused_without_any_tax(devnet):
+    found = judgement(devnet, trip(devnet), Limits(max_tax_bps=0, max_loss_bps=59))
+    assert found == Declined("the loss of buying and selling at once is 60 bps, over the limit of 59 bps")
+
+
+def test_a_large_trade_moves_the_price_and_its_sale_moves_it_back(devnet):
+    found = judgement(devnet, trip(devnet, amount=500_000 * 10**6))
+    assert isinstance(found, Passed)
+    assert found.loss_bps <= 60
+
+
+def test_a_sale_alone_is_tried_in_the_plain_form_and_then_in_that_for_taxed_tokens(devnet):
+    devnet.behave(Behaviour(transfer_fee_bps=100, sell_fee_bps=50))
+    way = trip(devnet).route
+    _, bought = traded(devnet, way, 10**9, taxed=True)
+    plain, taxed = (
+        trip(devnet, ("ODD", "USDC"), amount=bought.amount_out, taxed=taxed) for taxed in (False, True)
+    )
+    blocked = roundtrip.bought_of(plain, simulated(devnet, ME, roundtrip.calls(plain)))
+    assert isinstance(blocked, Declined)
+    expected = roundtrip.bought_of(taxed, simulated(devnet, ME, roundtrip.calls(taxed)))
+    assert traded(devnet, way.backwards, bought.amount_out, taxed=True)[1].amount_out == expected
+
+
+@pytest.mark.parametrize("behaviour", [{"approval": Approval.RETURNS_NOTHING}, {"returns_nothing": True}])
+def test_a_token_that_answers_nothing_passes(devnet, behaviour):
+    devnet.behave(Behaviour(**behaviour))
+    assert isinstance(judgement(devnet, trip(devnet)), Passed)
+
+
+def test_a_token_that_must_be_reset_first_passes_in_spite_of_a_leftover(devnet):
+    approved(devnet, devnet.address_of("ODD"), devnet.addresses.v2_router, 7)
+    devnet.behave(Behaviour(approval=Approval.RESET_FIRST))
+    assert isinstance(judgement(devnet, trip(devnet)), Passed)
+
+
+def test_a_wallet_without_money_proves_nothing_and_is_lent_some_for_the_simulation(devnet):
+    poor = trip(devnet, wallet=STRANGER.address)
+    assert isinstance(judgement(devnet, poor), Unanswered)
+    usdc = devnet.address_of("USDC")
+    slot = slot_of(devnet, usdc, poor.wallet)
+    lent = overrides.balance(usdc, poor.wallet, slot, poor.amount_in)
+    rich = judgement(devnet, trip(devnet))
+    assert judgement(devnet, poor, lent=lent) == rich
+    assert devnet.balance("USDC", poor.wallet) == 0
+
+
+def test_the_native_token_is_wrapped_within_the_simulation(devnet):
+    way = trip(devnet, ("WETH", "WBTC"), amount=10**17, wallet=STRANGER.address, wraps=True)
+    assert isinstance(judgement(devnet, way), Passed)
+    devnet.set_wei(STRANGER.address, 0)
+    with pytest.raises(RpcError, match="Insufficient funds"):
+        judgement(devnet, way)
+    assert isinstance(judgement(devnet, way, lent=overrides.native(STRANGER.address, 10**18)), Passed)
+
+
+def test_every_tokens_balances_are_found_and_those_of_a_pool_are_too(devnet):
+    assert {symbol: slot_of(devnet, devnet.address_of(symbol), ME) for symbol in ("USDC", "ODD", "WETH")} == {
+        "USDC": 3,
+        "ODD": 3,
+        "WETH": 3,
+    }
+    (pair,) = trip(devnet).pools
+    assert slot_of(devnet, pair, ME) == 1

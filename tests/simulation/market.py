@@ -1,0 +1,41 @@
+"""What the schedules of one world trade under, and at which prices: the same for all of them."""
+
+import functools
+import random
+from typing import Any
+
+from msgspec import to_builtins
+from msgspec.structs import replace
+
+from storage.config import Exits, Limits, Momentum, Paper, Settings
+from tests.simulation.chains import compared
+from tests.simulation.outside import Prices, drawn
+
+SETTINGS = Settings(
+    paper=Paper(gas="0.02", capital="10000"),
+    momentum=Momentum(timeframe_minutes=1, entry_bars=2, exit_bars=2, atr_bars=2, target_volatility=0),
+    exits=Exits(stop_bps=300, take_profit_bps=300, trailing_bps=200),
+    limits=Limits(
+        cooldown_minutes=0, loss_streak=1_000, daily_loss_bps=10_000, slippage_bps=9_000, deadline_seconds=60
+    ),
+)
+DEADLINES = (180, 600, 1_800)  # Seconds: a chain is not waited for, and an approval comes before its swap.
+LIVE, LIVE_BARS = 0.15, 14  # The share of chains whose market is live; it goes on for so long.
+
+
+@functools.lru_cache(maxsize=64)
+def settings_of(outside: int) -> Any:
+    if compared(outside):
+        return to_builtins(SETTINGS)
+    seconds = DEADLINES[int(drawn("deadline", outside) * len(DEADLINES))]
+    return to_builtins(replace(SETTINGS, limits=replace(SETTINGS.limits, deadline_seconds=seconds)))
+
+
+@functools.lru_cache(maxsize=64)
+def prices_of(outside: int) -> Prices:
+    """On chains some markets are live, and go on until what was bought is final and sold again."""
+    chance = random.Random(f"prices {outside}")
+    tokens, bars = chance.choice([1, 1, 2, 3]), chance.choice([4, 5, 5, 6, 7, 10])
+    if compared(outside) or drawn("live", outside) > LIVE:
+        return Prices(outside, tokens, bars)
+    return Prices(outside, min(tokens, 2), LIVE_BARS, ahead=1)
