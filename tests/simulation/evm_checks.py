@@ -55,7 +55,7 @@ class EvmNaive(ForkNaive):
         if isinstance(body, Halted) and body.scope == WALLET and "what was final is gone" in body.reason:
             demand(self.torn, f"no-guess: {body.reason}")
             self.chain.halted = True
-        if isinstance(body, Lifted):
+        if isinstance(body, Lifted) and body.scope == WALLET:
             demand(not self.chain.halted, "halt-latch: nobody lifts this")
         super().take(body)
 
