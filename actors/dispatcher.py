@@ -11,7 +11,6 @@ from actors.member import WAL
 from actors.messages import (
     KEY,
     NEVER,
-    WALLET,
     Append,
     Id,
     Refusal,
@@ -82,7 +81,7 @@ class Dispatcher(VenueKeeper):
                 self._request(Wanted(live, tick, cancels, draft))
             case Foreign(sentence):
                 self._put_off(live.order.id)
-                self._latch(live, sentence, tick)
+                self._halt(live, KEY, sentence, tick)
             case Unanswered(sentence):
                 logger.info("{} is put off: {}", live.order.id, sentence)
                 if not live.attempts:
@@ -165,22 +164,17 @@ class Dispatcher(VenueKeeper):
         if isinstance(answer, Unanswered):
             logger.warning("{} may have been sent or not: {}", id, answer.sentence)
 
-    def _latch(self, live: LiveOrder, sentence: str, tick: Tick) -> None:
-        """single-writer: somebody else uses this wallet, so it signs nothing any more."""
-        logger.critical("the wallet is quarantined: {}", sentence)
-        id = live.order.id
-        self._book(halting(Id(f"{id}/foreign"), KEY, sentence, tick.at_ns), id)
-
-    def _halt(self, live: LiveOrder, sentence: str, tick: Tick) -> None:
-        """What the books were made from is gone: whatever comes in its stead, nothing is signed on it.
+    def _halt(self, live: LiveOrder, scope: str, sentence: str, tick: Tick) -> None:
+        """The wallet signs nothing any more: somebody else uses it (single-writer), or what the books were
+        made from is gone, and nothing is signed on what comes in its stead.
 
         Of several orders that see it at once, the first books it.
         """
-        id = Id(f"undone/{self.replica.lsn}")
-        if WALLET in self.replica.books.halts or id in self.booking:
+        id = Id(f"halt/{scope}/{self.replica.lsn}")
+        if scope in self.replica.books.halts or id in self.booking:
             return
         logger.critical("the wallet is halted: {}", sentence)
-        self._book(halting(id, WALLET, sentence, tick.at_ns), live.order.id)
+        self._book(halting(id, scope, sentence, tick.at_ns), live.order.id)
 
     def _book(self, append: Append, order: Id) -> None:
         self.booking[append.id] = order

@@ -11,6 +11,7 @@ from actors.dispatcher import Dispatcher
 from actors.member import MARKET
 from actors.messages import (
     KEY,
+    WALLET,
     Append,
     Committed,
     Drain,
@@ -263,9 +264,9 @@ class Executor(Dispatcher):
         id, row = found.case.live.order.id, found.row
         self.judged[id] = tick.at_ns
         if found.seen.broken:
-            self._halt(found.case.live, found.seen.broken, tick)
-        if found.seen.foreign and KEY not in self.replica.books.halts:
-            self._latch(found.case.live, found.seen.foreign, tick)
+            self._halt(found.case.live, WALLET, found.seen.broken, tick)
+        if found.seen.foreign:
+            self._halt(found.case.live, KEY, found.seen.foreign, tick)
         if row.action is Action.BLOCK:
             logger.warning("{} is unknown ({}): {}", id, row.number, row.because)
             self.unknown.add(id)

@@ -15,11 +15,24 @@ from storage.config import Settings, load
 
 def backtest(config: Path, given: dict[str, object], strategies: list[str], out: Path, ahead: bool) -> int:
     """ConfigError, RecordingError or CannotRunError, with nothing written, for what makes no sense."""
-    # The compiler is for those that compute.
-    from strategies import backtest as engine  # noqa: PLC0415
-    from strategies import recorded, results  # noqa: PLC0415
+    from strategies import results  # noqa: PLC0415  As in `played`.
 
     settings = load(config, given)
+    result = played(settings, strategies, ahead)
+    figures = results.figures_of(result)
+    console = Console()
+    for table in tables(figures, settings):
+        console.print(table)
+    console.print(written(out, result, figures, results), highlight=False, soft_wrap=True)
+    return DONE
+
+
+def played(settings: Settings, strategies: list[str], ahead: bool) -> Any:
+    """A strategies.backtest.Result; `ahead`: refuse what depends on what comes later."""
+    # The compiler is for those that compute.
+    from strategies import backtest as engine  # noqa: PLC0415
+    from strategies import recorded  # noqa: PLC0415
+
     names = strategies or active(settings)
     try:
         engine.check_settings(settings, names)
@@ -29,12 +42,7 @@ def backtest(config: Path, given: dict[str, object], strategies: list[str], out:
         raise CannotRunError(str(error)) from error
     if ahead and (sentence := engine.looks_ahead(recording, settings, names)):
         raise CannotRunError(sentence)
-    figures = results.figures_of(result)
-    console = Console()
-    for table in tables(figures, settings):
-        console.print(table)
-    console.print(written(out, result, figures, results), highlight=False, soft_wrap=True)
-    return DONE
+    return result
 
 
 def active(settings: Settings) -> list[str]:

@@ -5,11 +5,11 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from actors.commands.backtest import active, written
+from actors.commands.backtest import played, written
 from actors.commands.refused import DONE, CannotRunError
 from actors.commands.sweep_files import fingerprint, fingerprints
 from storage.config import load
-from strategies import backtest, recorded, results
+from strategies import backtest, results
 from strategies.deflated import spread_of
 from strategies.report import Trials, certainty, page
 from strategies.sweep import Row, field_of, key_of, on, ratios
@@ -20,15 +20,7 @@ def report(
 ) -> int:
     """As `backtest`; RecordingError, ConfigError or CannotRunError, with nothing written."""
     settings = load(config, given)
-    names = strategies or active(settings)
-    try:
-        backtest.check_settings(settings, names)
-        recording = recorded.load(settings.run.recordings, settings)
-        result = backtest.run(recording, settings, names)
-    except ValueError as error:
-        raise CannotRunError(str(error)) from error
-    if sentence := backtest.looks_ahead(recording, settings, names):
-        raise CannotRunError(sentence)
+    result = played(settings, strategies, ahead=True)
     trials = Trials() if sweep is None else trials_of(sweep, result)
     figures = results.figures_of(result)
     html = page(result, figures, trials, fingerprints(settings.run.recordings))

@@ -9,7 +9,7 @@ import time
 
 from msgspec import Struct
 
-from actors.messages import NEVER, Leg, Order, Side, Units, Unsigned
+from actors.messages import NEVER, Leg, Order, Side, Signed, Units, Unsigned
 from actors.messages import Quoted as Evidence
 from chains.evm import approval, roundtrip, tokens, wire
 from chains.evm.calldata import Call, Swap, nothing
@@ -119,6 +119,8 @@ async def _approval_of(bench: Bench, plan: Plan, left: int) -> Draft | Unanswere
     """Nothing is approved for a trade that would not do."""
     offer = plan.offer
     token, router = offer.quoted.route.path[0], bench.desk.routers[offer.quoted.route.version]
+    if (odd := await _without_effect(bench, router, left)) is not None:
+        return _no(odd)
     step, trial = await asyncio.gather(_step(bench, token, router, left), tried(bench, offer))
     if not isinstance(step, approval.Step):
         return _no(step)
@@ -138,9 +140,7 @@ async def cancelled(bench: Bench) -> Draft | Unanswered:
 async def revoked(bench: Bench) -> Draft | Unanswered | None:
     """Of what the newest approval of the order allowed; None: nothing is left, or it can not be paid."""
     before = [done.signed for done in bench.live.legs_done if done.allowed.leg is Leg.APPROVE]
-    approved = unsigned_of(before[-1].raw)
-    allowed = decoded(approved.data)
-    assert isinstance(allowed, Approve), f"{before[-1].tx_id} is booked as an approval, and is none"
+    approved, allowed = _approval(before[-1])
     left = await tokens.allowance(bench.node, approved.to, bench.desk.wallet, allowed.spender)
     if isinstance(left, Unanswered):
         return left
@@ -150,6 +150,13 @@ async def revoked(bench: Bench) -> Draft | Unanswered | None:
     # Wait for a cheaper moment, unless the order may have too little left at any.
     payable = bench.live.fee_left >= REVOKE_GAS * bench.desk.gas_cap
     return draft if isinstance(draft, Draft) or payable else None
+
+
+def _approval(signed: Signed) -> tuple[Unsigned, Approve]:
+    approved = unsigned_of(signed.raw)
+    allowed = decoded(approved.data)
+    assert isinstance(allowed, Approve), f"{signed.tx_id} is booked as an approval, and is none"
+    return approved, allowed
 
 
 async def repeated(bench: Bench, leg: Leg, old: Unsigned) -> Draft | Unanswered:
@@ -170,6 +177,19 @@ async def _allowances(bench: Bench, token: str) -> dict[Version, int | Unanswere
 
 
 # -- approval ----------------------------------------------------------------------------------------
+async def _without_effect(bench: Bench, router: str, left: int) -> Declined | Unanswered | None:
+    """What is on chain and has allowed nothing is not signed again; what a reorg has lost is."""
+    newest = bench.live.legs_done[-1] if bench.live.legs_done else None
+    if newest is None or newest.allowed.leg is not Leg.APPROVE:
+        return None
+    if _approval(newest.signed)[1].spender != router:
+        return None
+    receipt = await bench.node.receipt(newest.allowed.tx_id)
+    if receipt is None or isinstance(receipt, Unanswered):
+        return receipt
+    return approval.unproven(True, left, bench.order.amount_in)
+
+
 async def _step(bench: Bench, token: str, router: str, left: int) -> approval.Step | Declined | Unanswered:
     call = approval.approve(token, router, bench.order.amount_in)
     answer = await bench.node.call(Ask(to=call.to, data=call.data, sender=bench.desk.wallet))

@@ -56,6 +56,20 @@ def test_the_log_that_lives_is_heard(portfolio):
         portfolio.receive(REFUSED, Address("wal"))
 
 
+def test_whoever_has_not_heard_an_answer_hears_it_again_and_other_content_is_refused(portfolio):
+    wish, peers = propose(WETH, 60), ("wal", "supervisor", "market")
+    portfolio.receive(Directory(2, {Role(peer): Address(peer) for peer in peers}), OUTSIDE)
+    portfolio.receive(Offered((Instrument(WETH, USDC, 18, 6, 500),), 60), Address("market"))
+    portfolio.receive(wish, Address("strategist"))
+    portfolio.receive(TickClosed(60, (wish.id,), 0), Address("market"))
+    answer = Refused(wish.id, Refusal.MISSING_INPUT)
+    assert portfolio.told.count(("strategist", answer)) == 1
+    portfolio.receive(wish, Address("strategist"))
+    assert portfolio.told.count(("strategist", answer)) == 2
+    portfolio.receive(propose(WETH, 60, 5_000), Address("strategist"))
+    assert portfolio.told[-1] == ("strategist", Refused(wish.id, Refusal.ID_TAKEN))
+
+
 # -- budgets --
 DAYS = tuple(Day(number, -90_000) for number in range(40))
 WISH = Rebalance(Id("mix:9"), 9, {"momentum": DAYS})

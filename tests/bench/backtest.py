@@ -33,6 +33,7 @@ from strategies.layout import CLOSE, COMMON, COUNT, HELD
 from strategies.recorded import Recorded, load
 from strategies.sweep import field_of
 from tests.bench.parts.backtest_peers import FAST, FEE_PIPS, PEERS, SLOW, best
+from tests.bench.parts.wanted import verdict
 
 DATA = Path(__file__).resolve().parents[3] / "shared/data/cex_1m"
 WANTED = {
@@ -193,14 +194,6 @@ def measured(sets: int) -> dict[str, float]:
     return found | swept(eth, sets) | portfolio(paths)
 
 
-def verdict(row: str, value: float) -> str:
-    if row not in WANTED:
-        return ""
-    sign, limit = WANTED[row]
-    good = value <= limit if sign == "<=" else value >= limit
-    return f"{'as wanted' if good else 'NOT AS WANTED'}: {sign} {limit:g}"
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="A tenth of the sweep.")
@@ -208,7 +201,7 @@ def main() -> int:
     options = parser.parse_args()
     print(f"numba {numba.__version__}, numpy {np.__version__}")
     found = measured(250 if options.quick else 2_500)
-    judged = {row: verdict(row, value) for row, value in found.items()}
+    judged = {row: verdict(WANTED, row, value) for row, value in found.items()}
     for row, value in found.items():
         print(f"{row:34}{value:16,.3f}  {judged[row]}")
     if options.json:

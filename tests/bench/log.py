@@ -20,6 +20,7 @@ from storage.snapshots import packed
 from tests.bench.parts import plot, stores, trades
 from tests.bench.parts.disk import Device, Probe, clocked
 from tests.bench.parts.growth import OURS, beside, deposits, growing
+from tests.bench.parts.wanted import verdict
 
 WANTED = {
     "append p50 / probe": ("<=", 1.6),
@@ -87,14 +88,6 @@ def measured(folder: Path, quick: bool) -> tuple[dict[str, float], list[dict]]:
     return found, grown
 
 
-def verdict(row: str, value: float) -> str:
-    if row not in WANTED:
-        return ""
-    sign, limit = WANTED[row]
-    good = value <= limit if sign == "<=" else value >= limit
-    return f"{'as wanted' if good else 'NOT AS WANTED'}: {sign} {limit:g}"
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="Up to 100,000 records.")
@@ -102,7 +95,7 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hf-bench-", dir=options.json and options.json.parent) as name:
         found, growth = measured(Path(name), options.quick)
-    judged = {row: verdict(row, value) for row, value in found.items()}
+    judged = {row: verdict(WANTED, row, value) for row, value in found.items()}
     for row, value in found.items():
         print(f"{row:32}{value:14,.3f}  {judged[row]}")
     if options.json:

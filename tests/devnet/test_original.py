@@ -8,10 +8,13 @@ from msgspec.structs import replace
 from actors.messages import KEY, Allowed, Landed, Leg, Reversed, RolledBack, Side, Signed
 from chains.devnet.devnet import Devnet
 from chains.devnet.odd import Approval, Behaviour
+from chains.devnet.wallets import TRADER
 from chains.evm.calldata import APPROVE
 from chains.evm.decoding import Approve, decoded
-from chains.evm.signed import unsigned_of
+from chains.evm.local_key import LocalKey
+from chains.evm.signed import tx_id_of, unsigned_of
 from chains.venue import Draft, Unanswered
+from storage.holdings import LegDone
 from tests.devnet.proxy import Fault, Proxy
 from tests.devnet.trading import hundred
 from tests.devnet.trading.cast import Death
@@ -224,6 +227,20 @@ def test_11_an_allowance_that_is_left_is_set_to_zero_first_where_the_token_wants
     draft = drafted(devnet, order)
     assert draft.leg is Leg.REVOKE
     assert decoded(draft.unsigned.data) == Approve(devnet.addresses.v2_router, 0)
+
+
+def test_11_an_approval_that_allowed_nothing_is_not_made_again_but_one_that_a_reorg_has_lost_is(devnet):
+    order, token, router = order_of(devnet, "EURC"), devnet.address_of("USDC"), devnet.addresses.v2_router
+    raw = LocalKey(bytes.fromhex(TRADER.private_key[2:])).sign(drafted(devnet, order).unsigned)
+    signed = Signed(order.id, 1, raw, tx_id_of(raw), unsigned_of(raw).nonce, 1, 0, "public", leg=Leg.APPROVE)
+    done = (LegDone((signed,), Allowed(order.id, Leg.APPROVE, signed.tx_id, "", 1)),)
+    assert drafted(devnet, order, legs_done=done).leg is Leg.APPROVE
+    devnet.rpc.call("eth_sendRawTransaction", raw)
+    assert drafted(devnet, order, legs_done=done).leg is Leg.SWAP
+    sent(devnet, APPROVE.on(token, router, 0))
+    draft = drafted(devnet, order, legs_done=done)
+    assert isinstance(draft, Unanswered), draft
+    assert "after the approval the allowance is 0 instead of" in draft.sentence
 
 
 def test_11_an_approval_is_exact_and_a_node_that_does_not_answer_brings_none(devnet):

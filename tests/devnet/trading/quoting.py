@@ -33,14 +33,16 @@ def order_of(net, symbol, amount=100 * 10**6, side=Side.BUY, **others) -> Order:
     return Order(**(fields | others))
 
 
-def drafted(net, order, versions="v2", urls=None, **evm):
+def drafted(net, order, versions="v2", urls=None, legs_done=(), **evm):
     """What the venue makes of an order at this moment: a draft, or why there is none."""
 
     async def asked():
         venue = EvmVenue(nodes_of(settings.evm), desk_of(settings))
         used = int(net.rpc.call("eth_getTransactionCount", TRADER.address, "latest"), 16)
         try:
-            return await venue.prepare(LiveOrder(order, since_ns=NOW_NS), used, Tick(NOW_NS, ()))
+            return await venue.prepare(
+                LiveOrder(order, since_ns=NOW_NS, legs_done=legs_done), used, Tick(NOW_NS, ())
+            )
         finally:
             await venue._nodes.close()
 
