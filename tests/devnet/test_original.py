@@ -83,11 +83,18 @@ def test_6_while_an_outcome_is_unknown_nothing_else_is_sent_and_a_late_landing_i
         trading = run(urls=(one.url, other.url), sells=False, evm={"answer_seconds": 1.0})
         trading.start()
         trading.until(lambda: told(trading, Allowed), 60, "the approval")
-        for proxy in (one, other):  # The answer to the swap is lost, and then nothing is answered.
-            proxy.rule = lambda method, _: Fault.LOST if method == "eth_sendRawTransaction" else None
-        trading.until(lambda: swaps(trading), 60, "the swap")
+        sends = []
+
+        def silent(method, _):
+            """From the swap's sending on: its answer is lost, and nothing else has one."""
+            if method == "eth_sendRawTransaction":
+                sends.append(method)
+                return Fault.LOST
+            return Fault.BUSY if sends else None
+
         for proxy in (one, other):
-            proxy.rule = lambda method, _: Fault.LOST if method == "eth_sendRawTransaction" else Fault.BUSY
+            proxy.rule = silent
+        trading.until(lambda: swaps(trading), 60, "the swap")
         until = time.monotonic() + 5
         while time.monotonic() < until:
             trading.pass_time()
