@@ -81,20 +81,19 @@ def test_3_a_sale_that_is_killed_on_its_way_lands_once(run, point):
 def test_6_while_an_outcome_is_unknown_nothing_else_is_sent_and_a_late_landing_is_booked_once(still, run):
     with Proxy(still.url) as one, Proxy(still.url) as other:
         trading = run(urls=(one.url, other.url), sells=False, evm={"answer_seconds": 1.0})
-        trading.start()
-        trading.until(lambda: told(trading, Allowed), 60, "the approval")
-        sends = []
+        silent = []
 
-        def silent(method, _):
-            """From the swap's sending on: its answer is lost, and nothing else has one."""
-            if method == "eth_sendRawTransaction":
-                sends.append(method)
-                return Fault.LOST
-            return Fault.BUSY if sends else None
+        def rule(method, _):
+            """From the sending of the swap on, which is in the log by then, nothing has an answer."""
+            sends = method == "eth_sendRawTransaction"
+            if sends and not silent and swaps(trading):
+                silent.append(method)
+            return (Fault.LOST if sends else Fault.BUSY) if silent else None
 
         for proxy in (one, other):
-            proxy.rule = silent
-        trading.until(lambda: swaps(trading), 60, "the swap")
+            proxy.rule = rule
+        trading.start()
+        trading.until(lambda: silent, 60, "the swap")
         until = time.monotonic() + 5
         while time.monotonic() < until:
             trading.pass_time()
