@@ -10,6 +10,7 @@ from eth_account import Account
 from chains import venue
 from chains.devnet.anvil import Anvil, Node
 from chains.evm import tokens
+from chains.evm.calldata import DEPOSIT
 from chains.evm.connection import Limits, WrongChain
 from chains.evm.follow import Follower
 from chains.evm.heads import Heads, Watch
@@ -248,17 +249,21 @@ def test_tokens_say_their_decimals_and_whoever_is_no_token_is_named(devnet):
     asyncio.run(test())
 
 
+def transferred(amount):
+    """transfer(SOMEBODY, amount), which no transaction of ours calls."""
+    return bytes.fromhex("a9059cbb") + bytes(12) + bytes.fromhex(SOMEBODY[2:]) + amount.to_bytes(32)
+
+
 def test_a_revert_has_the_contracts_reason_and_a_simulation_says_which_call_it_is(devnet):
     async def test():
         async with connected(devnet.url) as nodes:
             node, weth = nodes.nodes[0], devnet.addresses.tokens["WETH"].address
-            transfer = tokens.selector("transfer(address,uint256)") + bytes(12) + bytes.fromhex(SOMEBODY[2:])
-            too_much = Ask(to=weth, data=transfer + (10**30).to_bytes(32), sender=KEY.address)
+            too_much = Ask(to=weth, data=transferred(10**30), sender=KEY.address)
             assert isinstance(await node.call(too_much), Revert)
             assert isinstance(await node.estimate_gas(too_much), Revert)
-            deposit = Ask(to=weth, data=tokens.selector("deposit()"), sender=KEY.address, value=5)
+            deposit = Ask(to=weth, data=DEPOSIT.data(), sender=KEY.address, value=5)
             rich = {KEY.address: {"balance": hex(ETHER)}}
-            five = Ask(to=weth, data=transfer + (5).to_bytes(32), sender=KEY.address)
+            five = Ask(to=weth, data=transferred(5), sender=KEY.address)
             first, second, third = await node.simulate([deposit, five, too_much], overrides=rich)
             assert (first.succeeded, second.succeeded, third.succeeded) == (True, True, False)
             assert second.logs[0].address == weth

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from actors.messages import KEY, Allowed, Landed, Leg, Reversed, RolledBack, Side, Signed
+from chains.devnet.deploy import mined
 from chains.devnet.devnet import Devnet
 from chains.devnet.odd import Approval, Behaviour
 from chains.devnet.wallets import TRADER
@@ -249,7 +250,7 @@ def test_11_an_approval_that_allowed_nothing_is_not_made_again_but_one_that_a_re
     signed = Signed(order.id, 1, raw, tx_id_of(raw), unsigned_of(raw).nonce, 1, 0, "public", leg=Leg.APPROVE)
     done = (LegDone((signed,), Allowed(order.id, Leg.APPROVE, signed.tx_id, "", 1)),)
     assert drafted(devnet, order, legs_done=done).leg is Leg.APPROVE
-    devnet.rpc.call("eth_sendRawTransaction", raw)
+    mined(devnet.rpc, devnet.rpc.call("eth_sendRawTransaction", raw))
     assert drafted(devnet, order, legs_done=done).leg is Leg.SWAP
     sent(devnet, APPROVE.on(token, router, 0))
     draft = drafted(devnet, order, legs_done=done)
