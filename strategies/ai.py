@@ -50,7 +50,7 @@ from strategies.ai_layout import (
 )
 from strategies.ai_model import LEAST_TOKENS, load, refusal
 from strategies.ai_trees import score
-from strategies.compiled import compiled, part
+from strategies.compiled import allocating, compiled, part
 from strategies.layout import AGE, HELD, LAST, MARK, RESERVE, FloatBar, Floats
 from strategies.scalping import round_trip_cost
 
@@ -123,7 +123,7 @@ def step(state: Floats, params: Floats, bar: FloatBar) -> float:
     return math.nan
 
 
-@compiled
+@allocating
 def choose(states: Floats, params: Floats, targets: Floats) -> bool:
     """All tokens, after their bars: NaN for no change, 0 for out, else the share of the budget to hold.
 

@@ -4,6 +4,9 @@ numba keeps a function's machine code until that function's own file changes, an
 function that it calls.  So the code is kept in a folder whose name is the digest of all files that take part:
 no change anywhere in them meets old code.  Without a folder to write to, it is compiled anew at every start.
 
+Arrays are made by few, who say so: for all others numba need not count references to arrays (`_nrt`), which
+would take longer than all else that is done to a bar.
+
 With NUMBA_DISABLE_JIT=1 everything here runs as the Python that it is, with the same results to the bit:
 fastmath stays off, and nothing is used that numba and Python round differently.
 """
@@ -14,7 +17,7 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from importlib import import_module
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -69,11 +72,25 @@ if FOLDER is not None:
     numba.config.CACHE_DIR = str(FOLDER)  # type: ignore[attr-defined]  # numba makes these as it is imported.
 
 
+_PLAIN: dict[str, Any] = {"nogil": True, "_nrt": False}
+_KEPT: dict[str, Any] = {"cache": FOLDER is not None}
+
+
 def compiled(function: F) -> F:
     """An entry: called from Python, and kept on disk with all that it calls."""
-    return cast(F, numba.njit(cache=FOLDER is not None, nogil=True)(function))
+    return cast(F, numba.njit(**_PLAIN, **_KEPT)(function))
+
+
+def allocating(function: F) -> F:
+    """An entry that makes arrays."""
+    return cast(F, numba.njit(**{**_PLAIN, "_nrt": True}, **_KEPT)(function))
 
 
 def part(function: F) -> F:
     """Called by compiled functions only, and kept with them."""
-    return cast(F, numba.njit(nogil=True)(function))
+    return cast(F, numba.njit(**_PLAIN)(function))
+
+
+def inlined(function: F) -> F:
+    """A part that costs less than calling it, or is called at one place only."""
+    return cast(F, numba.njit(**_PLAIN, forceinline=True)(function))

@@ -16,7 +16,7 @@ from actors.messages import PRICE_SCALE, Side
 from storage.amounts import shown
 from strategies.backtest import Fill, Result
 from strategies.deflated import deflated, luckiest, moments_of
-from strategies.kernel.wide import Integers
+from strategies.kernel.digits import Integers
 from strategies.metrics import Deals, Floats, daily, drawdowns, returns_of
 from strategies.report_charts import Line, Mark, chart
 from strategies.results import Figures, evenly, held, holding

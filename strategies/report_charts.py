@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 from msgspec import Struct
 
-from strategies.kernel.wide import Integers
+from strategies.kernel.digits import Integers
 from strategies.metrics import Floats
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 960, 260, 70, 10, 10, 24

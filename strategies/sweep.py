@@ -22,8 +22,8 @@ from storage.config import Settings
 from storage.strict_toml import wanted
 from strategies import backtest, compiled, steps
 from strategies.deflated import Moments, moments_of
+from strategies.kernel.digits import Integers
 from strategies.kernel.tables import Floats, Tape
-from strategies.kernel.wide import Integers
 from strategies.metrics import DAY_NS, cagr, daily, drawdowns, returns_of, sharpe, sortino, total_return
 from strategies.recorded import Recorded
 

@@ -4,14 +4,12 @@ At each tick: outcomes of what is under way; exits; the strategies; then the Por
 in the order of the ids of the wishes; and last the strategies are told what came out otherwise.
 """
 
-from collections.abc import Callable
-
-import numpy as np
-
 from actors.messages import BPS
 from strategies import steps
-from strategies.compiled import compiled, part
+from strategies.compiled import compiled, inlined, part
+from strategies.kernel.calm import Step, calm
 from strategies.kernel.checks import APPROVED, buy, sell
+from strategies.kernel.minds import ended, ends_late, grow, wish
 from strategies.kernel.tables import (
     NO_ORDER,
     SIGNAL,
@@ -28,8 +26,6 @@ from strategies.kernel.watches import look
 from strategies.kernel.wide import floated
 from strategies.layout import AGE, HELD, LAST, MARK
 
-Step = Callable[..., float]
-
 
 @compiled
 def play(tape: Tape, desk: Desk) -> None:
@@ -40,50 +36,64 @@ def play(tape: Tape, desk: Desk) -> None:
 @part
 def turns(step: Step, tape: Tape, desk: Desk) -> None:
     """With any step, that of one strategy or of all."""
-    book, tokens, orders, minds = desk.books[0], desk.tokens, desk.orders, desk.minds
-    params, states, rows, bars = desk.params, desk.states, desk.rows, tape.bars
-    first, last = steps.together(minds)
-    targets = np.empty(last - first)
-    for moment in range(len(tape.moments)):
+    book, tokens, bars = desk.books[0], desk.tokens, tape.bars
+    first, last = steps.together(desk.minds)
+    alone = len(desk.minds) == 1 and len(tokens) == 1 and first == last
+    moment, wishes = 0, False
+    while moment < len(tape.moments):
+        if alone and book.live == 0:
+            moment, wishes = calm(step, tape, desk, moment)
+            if moment == len(tape.moments):
+                break
         at_ns = tape.moments[moment]
         _show(tokens, bars, tape.firsts[moment], tape.firsts[moment + 1])
         busy = book.live != 0
         if busy:
-            settle(book, tokens, orders, bars, at_ns, rows)
-        wishes = book.holdings != 0 and look(book, tokens, bars, at_ns)
-        for place in range(len(minds)):
-            mind = minds[place]
-            if _ends_late(mind, at_ns):
-                wishes |= _wish(mind, step(mind.kind, states[place], params[place], _ended(mind)))
-            if _grow(mind, tokens[mind.token].bar, bars, at_ns):
-                wishes |= _wish(mind, step(mind.kind, states[place], params[place], _ended(mind)))
-        if first < last and steps.choose(states[first:last], params[first:last], targets):
-            for place in range(first, last):
-                wishes |= _wish(minds[place], targets[place - first])
-        if wishes:
+            settle(book, tokens, desk.orders, bars, at_ns, desk.rows)
+        exits = book.holdings != 0 and look(book, tokens, bars, at_ns)
+        if not wishes:
+            wishes = _wishes(step, desk, bars, at_ns, first, last)
+        if wishes or exits:
             _decide_sells(book, desk, bars, at_ns)
             _decide_buys(book, desk, bars, at_ns)
         if busy:
-            _tell(tokens, minds, states, at_ns)
+            _tell(tokens, desk.minds, desk.states, at_ns)
         _hide(tokens, bars, tape.firsts[moment], tape.firsts[moment + 1])
         if moment < len(desk.equity):
             desk.equity[moment] = _equity(book, tokens)
+        moment, wishes = moment + 1, False
 
 
-@part
+@inlined
+def _wishes(step: Step, desk: Desk, bars: Table, at_ns: int, first: int, last: int) -> bool:
+    """Every strategy sees its bars that have ended; those of `first` to `last` choose after that."""
+    minds, states, params, found = desk.minds, desk.states, desk.params, False
+    for place in range(len(minds)):
+        mind = minds[place]
+        if ends_late(mind, at_ns):
+            found |= wish(mind, step(mind.kind, states[place], params[place], ended(mind)))
+        if grow(mind, desk.tokens[mind.token].bar, bars, at_ns):
+            found |= wish(mind, step(mind.kind, states[place], params[place], ended(mind)))
+    if first < last and steps.choose(states[first:last], params[first:last], desk.targets):
+        for place in range(first, last):
+            found |= wish(minds[place], desk.targets[place - first])
+    return found
+
+
+@inlined
 def _show(tokens: Table, bars: Table, first: int, last: int) -> None:
     for number in range(first, last):
         token = tokens[bars[number].token]
         token.bar, token.price = number, bars[number].close
 
 
-@part
+@inlined
 def _hide(tokens: Table, bars: Table, first: int, last: int) -> None:
     for number in range(first, last):
         tokens[bars[number].token].bar = -1
 
 
-@part
+@inlined
 def _equity(book: Row, tokens: Table) -> float:
     total = float(book.free + book.reserved)
     if book.holdings != 0:
@@ -94,61 +104,8 @@ def _equity(book: Row, tokens: Table) -> float:
     return total
 
 
-# -- the strategies: bars grow as in strategies/bars.py --
-@part
-def _ends_late(mind: Row, at_ns: int) -> bool:
-    """A bar whose last minutes are missing has ended before this tick."""
-    late: bool = mind.end_ns != 0 and mind.end_ns < at_ns
-    return late
-
-
-@part
-def _grow(mind: Row, number: int, bars: Table, at_ns: int) -> bool:
-    """Whether a bar of the strategy's timeframe ends at this tick."""
-    if number < 0 and mind.end_ns == 0:
-        return False
-    if number >= 0:
-        bar = bars[number]
-        if mind.end_ns == 0:
-            mind.end_ns = _end_of_frame(mind, at_ns)
-            mind.open, mind.high, mind.low, mind.volume = bar.open, bar.high, bar.low, bar.volume
-        else:
-            mind.high, mind.low = max(mind.high, bar.high), min(mind.low, bar.low)
-            mind.volume += bar.volume
-        mind.close, mind.reserve = bar.close, float(bar.reserve_quote)
-    ends: bool = mind.end_ns == at_ns
-    return ends
-
-
-@part
-def _end_of_frame(mind: Row, at_ns: int) -> int:
-    """Mostly the one after the last; a division costs as much as all else that is done to a bar."""
-    end_ns: int = mind.frame_end_ns + mind.frame_ns
-    if not mind.frame_end_ns < at_ns <= end_ns:
-        end_ns = (at_ns + mind.frame_ns - 1) // mind.frame_ns * mind.frame_ns
-    mind.frame_end_ns = end_ns
-    return end_ns
-
-
-@part
-def _ended(mind: Row) -> tuple[float, float, float, float, float, float]:
-    mind.end_ns = 0
-    return mind.open, mind.high, mind.low, mind.close, float(mind.volume), mind.reserve
-
-
-@part
-def _wish(mind: Row, target: float) -> bool:
-    if target <= 0.0:
-        mind.sell = 1
-        return True
-    if target > 0.0:
-        mind.buy_bps = max(1, int(target * BPS))
-        return True
-    return False  # NaN.
-
-
 # -- the Portfolio --
-@part
+@inlined
 def _decide_sells(book: Row, desk: Desk, bars: Table, at_ns: int) -> None:
     for place in range(len(desk.minds)):
         mind = desk.minds[place]
@@ -177,7 +134,7 @@ def _sell(book: Row, desk: Desk, bars: Table, mind: Row, portion_bps: int, reaso
     return True
 
 
-@part
+@inlined
 def _decide_buys(book: Row, desk: Desk, bars: Table, at_ns: int) -> None:
     for place in range(len(desk.minds)):
         mind = desk.minds[place]
@@ -193,7 +150,7 @@ def _decide_buys(book: Row, desk: Desk, bars: Table, at_ns: int) -> None:
             _hold(desk.states[place], False)
 
 
-@part
+@inlined
 def _tell(tokens: Table, minds: Table, states: Floats, at_ns: int) -> None:
     """Of each token whose order has ended at this tick, who holds it now."""
     for place in range(len(minds)):

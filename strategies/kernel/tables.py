@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from actors.messages import CloseReason, Refusal
 from strategies.compiled import part
-from strategies.kernel.wide import Integers, Wide
+from strategies.kernel.digits import Integers
+from strategies.kernel.wide import Wide
 
 Table = Any  # A recarray: numpy types its fields no further.
 Row = Any
@@ -87,6 +88,7 @@ class Desk(NamedTuple):
     refused: Integers  # (S, reasons)
     equity: Floats  # (M,), or none: after each moment, in quote units, positions at their last close.
     rows: Integers  # To calculate in.
+    targets: Floats  # (P,) To choose in.
 
 
 def table(kind: np.dtype[np.void], length: int) -> Table:

@@ -8,6 +8,7 @@ is no such bar in time.
 
 from actors.messages import BPS
 from strategies.compiled import part
+from strategies.kernel.digits import Integers
 from strategies.kernel.swaps import amount_out, price_paid, reserves_at, tokens_of_depth
 from strategies.kernel.tables import (
     BUY,
@@ -26,7 +27,7 @@ from strategies.kernel.tables import (
     put,
 )
 from strategies.kernel.watches import watch
-from strategies.kernel.wide import Integers, Wide, at_most, minus, narrow, narrowed, scaled
+from strategies.kernel.wide import Wide, at_most, minus, narrow, narrowed, scaled
 
 DAY_NS = 86_400 * 10**9
 

@@ -34,6 +34,14 @@ def _least(number: Wide, bps: int) -> Wide:
 
 
 @part
+def follow(book: Row, token: Row, close: Wide) -> None:
+    """The highest close of a position, and how far below it the trailing stop is."""
+    if not at_most(close, pair(token.highest)):
+        put(token.highest, close)
+        put(token.fell_at, scaled(close, BPS - book.trailing_bps, BPS))
+
+
+@part
 def look(book: Row, tokens: Table, bars: Table, at_ns: int) -> bool:
     """Every position at the close of its bar; whether one of them must go."""
     found = False
@@ -42,9 +50,7 @@ def look(book: Row, tokens: Table, bars: Table, at_ns: int) -> bool:
         if token.owner < 0 or token.bar < 0 or at_ns <= token.since_ns:
             continue
         close = pair(bars[token.bar].exact_close)
-        if not at_most(close, pair(token.highest)):
-            put(token.highest, close)
-            put(token.fell_at, scaled(close, BPS - book.trailing_bps, BPS))
+        follow(book, token, close)
         reason = _reason(book, token, close, at_ns)
         if reason != 0 and token.state == NO_ORDER and token.freed_ns < at_ns:
             token.exit = reason

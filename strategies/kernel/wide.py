@@ -1,26 +1,19 @@
 """Whole numbers of up to 120 bits, for token units and prices: exact, in compiled code.
 
 A wide number is a pair (high, low) of 60 bits each, so that it fits into two int64.  To be multiplied and
-divided it is spread over a row of 30-bit digits, lowest first, whose products fit into one int64.  Division
-is Knuth's algorithm D (The Art of Computer Programming, volume 2, 4.3.1).  Nothing here is negative.
+divided it is spread over a row of digits (strategies/kernel/digits.py).  Nothing here is negative.
 """
 
 import math
 
-import numpy as np
-import numpy.typing as npt
-
-from strategies.compiled import part
+from strategies.compiled import inlined, part
+from strategies.kernel.digits import BITS, MASK, Integers, used
 
 Wide = tuple[int, int]
-Integers = npt.NDArray[np.int64]
 
-BITS, HALF = 30, 60
-MASK, HALF_MASK = (1 << BITS) - 1, (1 << HALF) - 1
-BASE, TOP = 1 << BITS, 1 << (BITS - 1)
+HALF, TO_HIGH = 2 * BITS, 1152921504606846976.0  # 2 ** HALF.
+HALF_MASK = (1 << HALF) - 1
 MOST = 1 << (2 * HALF)  # What is as large as this is no wide number.
-DIGITS = 12  # Of a row: the largest product has eleven digits, and is shifted by one.
-ROWS = 6
 
 
 def wide(number: int) -> Wide:
@@ -32,11 +25,6 @@ def wide(number: int) -> Wide:
 
 def number_of(pair: Wide) -> int:
     return (int(pair[0]) << HALF) | int(pair[1])
-
-
-def work() -> Integers:
-    """The rows in which the functions below calculate; what was in them is lost."""
-    return np.zeros((ROWS, DIGITS), dtype=np.int64)
 
 
 @part
@@ -73,123 +61,22 @@ def narrowed(number: Wide) -> int:
 @part
 def floated(number: Wide) -> float:
     """To look at; money is not counted in it."""
-    return float(number[0]) * 1152921504606846976.0 + float(number[1])
+    return float(number[0]) * TO_HIGH + float(number[1])
 
 
-@part
-def spread(row: Integers, number: Wide) -> None:
-    row[:] = 0
-    row[0], row[1] = number[1] & MASK, number[1] >> BITS
-    row[2], row[3] = number[0] & MASK, number[0] >> BITS
+@inlined
+def spread(work: Integers, at: int, number: Wide) -> int:
+    """How many digits it has."""
+    work[at], work[at + 1] = number[1] & MASK, number[1] >> BITS
+    work[at + 2], work[at + 3] = number[0] & MASK, number[0] >> BITS
+    return used(work, at, 4)
 
 
-@part
-def gathered(row: Integers) -> Wide:
-    return (row[3] << BITS) | row[2], (row[1] << BITS) | row[0]
-
-
-@part
-def used(row: Integers) -> int:
-    count = DIGITS
-    while count > 0 and row[count - 1] == 0:
-        count -= 1
-    return count
-
-
-@part
-def multiply(product: Integers, one: Integers, other: Integers) -> None:
-    product[:] = 0
-    first, second = used(one), used(other)
-    for i in range(first):
-        carry = 0
-        for j in range(second):
-            total = product[i + j] + one[i] * other[j] + carry
-            product[i + j] = total & MASK
-            carry = total >> BITS
-        product[i + second] = carry
-
-
-@part
-def add(row: Integers, other: Integers) -> None:
-    carry = 0
-    for i in range(DIGITS):
-        total = row[i] + other[i] + carry
-        row[i] = total & MASK
-        carry = total >> BITS
-
-
-@part
-def _shift(row: Integers, by: int) -> None:
-    carry = 0
-    for i in range(DIGITS):
-        total = (row[i] << by) | carry
-        row[i] = total & MASK
-        carry = total >> BITS
-
-
-@part
-def divide(quotient: Integers, rest: Integers, divisor: Integers) -> None:
-    """quotient = rest // divisor; both that are divided are lost.  The divisor is not 0."""
-    quotient[:] = 0
-    count, length = used(divisor), used(rest)
-    if count == 1:
-        _divide_short(quotient, rest, divisor[0], length)
-        return
-    by, first = 0, divisor[count - 1]
-    while first < TOP:
-        first <<= 1
-        by += 1
-    _shift(divisor, by)
-    _shift(rest, by)
-    for place in range(length - count, -1, -1):
-        digit = _guess(rest, place + count, divisor[count - 1], divisor[count - 2])
-        quotient[place] = _subtract(rest, divisor, place, count, digit)
-
-
-@part
-def _divide_short(quotient: Integers, rest: Integers, divisor: int, length: int) -> None:
-    left = 0
-    for place in range(length - 1, -1, -1):
-        total = (left << BITS) | rest[place]
-        quotient[place] = total // divisor
-        left = total - quotient[place] * divisor
-
-
-@part
-def _guess(rest: Integers, place: int, first: int, second: int) -> int:
-    """The digit, or one more."""
-    total = (rest[place] << BITS) | rest[place - 1]
-    digit: int = total // first
-    left = total - digit * first
-    while digit >= BASE or digit * second > ((left << BITS) | rest[place - 2]):
-        digit -= 1
-        left += first
-        if left >= BASE:
-            break
-    return digit
-
-
-@part
-def _subtract(rest: Integers, divisor: Integers, place: int, count: int, digit: int) -> int:
-    """Take digit times the divisor from the rest; the digit, or one less if that was too much."""
-    carry, borrow = 0, 0
-    for i in range(count):
-        total = digit * divisor[i] + carry
-        carry = total >> BITS
-        left = rest[place + i] - (total & MASK) - borrow
-        borrow = 1 if left < 0 else 0
-        rest[place + i] = left + BASE * borrow
-    left = rest[place + count] - carry - borrow
-    if left >= 0:
-        rest[place + count] = left
-        return digit
-    carry = 0
-    for i in range(count):
-        total = rest[place + i] + divisor[i] + carry
-        rest[place + i] = total & MASK
-        carry = total >> BITS
-    rest[place + count] = 0
-    return digit - 1
+@inlined
+def gathered(work: Integers, at: int, count: int) -> Wide:
+    for i in range(count, 4):
+        work[at + i] = 0
+    return (work[at + 3] << BITS) | work[at + 2], (work[at + 1] << BITS) | work[at]
 
 
 @part
@@ -209,18 +96,16 @@ def scaled(number: Wide, by: int, over: int) -> Wide:
 
 
 @part
-def root(rows: Integers, number: Wide) -> int:
-    """The whole square root of a number below 2 ** 120.
+def root(number: Wide) -> int:
+    """The whole square root of a number below 2 ** 118.
 
-    The float is right to 2 ** -52, so one step of Newton's leaves an error of one or two.
+    The float is right to 2 ** -52; one step of Newton's, with what is exactly left, leaves an error of one.
     """
-    if number[0] == 0 and number[1] == 0:
-        return 0
-    guess: int = int(math.sqrt(floated(number)))
-    spread(rows[0], number)
-    spread(rows[1], narrow(guess))
-    divide(rows[2], rows[0], rows[1])
-    guess = (guess + ((rows[2, 2] << HALF) | (rows[2, 1] << BITS) | rows[2, 0])) >> 1
+    guess = int(math.sqrt(floated(number)))
+    if guess > 0:
+        high, low = _square(guess)
+        left = float(number[0] - high) * TO_HIGH + float(number[1] - low)
+        guess += int(left / (2.0 * float(guess)))
     while not at_most(_square(guess), number):
         guess -= 1
     while at_most(_square(guess + 1), number):

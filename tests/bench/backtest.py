@@ -81,14 +81,14 @@ def cross(tape, desk):
 
 def ours(recorded: Recorded) -> tuple[float, int]:
     """Bars a second, and closed trades."""
-    made = []
 
-    def desk():
-        made.append(desks.desk_of(recorded, ALL_IN, ["momentum"], len(recorded.tape.moments), 4_096))
-        return made[-1]
+    def desk() -> Desk:
+        return desks.desk_of(recorded, ALL_IN, ["momentum"], len(recorded.tape.moments), 4_096)
 
     seconds = best(lambda one: cross(recorded.tape, one), desk)
-    return len(recorded.tape.bars) / seconds, int(made[-1].books[0].closed)
+    last = desk()
+    cross(recorded.tape, last)
+    return len(recorded.tape.bars) / seconds, int(last.books[0].closed)
 
 
 def swept(recorded: Recorded, sets: int) -> dict[str, float]:

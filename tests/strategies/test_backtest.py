@@ -23,9 +23,10 @@ from storage import log
 from storage.config import Exits, Limits, Momentum, Paper, Recording, Scalping, Settings
 from storage.layout import log_path
 from strategies import backtest, desks
+from strategies.kernel.digits import work
 from strategies.kernel.loop import turns
 from strategies.kernel.swaps import tokens_of_depth
-from strategies.kernel.wide import number_of, work
+from strategies.kernel.wide import number_of
 from strategies.layout import CLOSE, COUNT, HELD, LAST, floats_of
 from strategies.recorded import bars_of, load, recorded
 from tests.crash import runs
