@@ -104,9 +104,11 @@ def book(books: Books, record: Record) -> Books | Refusal:
         case OrderOpened(order):
             return _open(books, order, record.at_ns)
         case Reserved(order_id, asset, amount):
-            if order_id not in books.live:
+            live = books.live.get(order_id)
+            if live is None:
                 return Refusal.ORDER_NOT_FOUND
-            return with_ledger(books, money.reserve(books.ledger, order_id, asset, amount))
+            more = bool(live.attempts) and asset == live.order.fee_asset  # Only a chain asks for more.
+            return with_ledger(books, money.reserve(books.ledger, order_id, asset, amount, more))
         case Signed():
             return _sign(books, body, record.at_ns)
         case Landed() | Reverted() | Dead() | RolledBack():

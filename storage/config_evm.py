@@ -36,6 +36,7 @@ class Evm(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     v3_router: str = ""
     v3_factory: str = ""
     quoter: str = ""
+    l1_fee_oracle: str = ""
     stable_decimals: Annotated[int, Meta(ge=0, le=36)] = 0
     max_fee: str = "0.02"  # Whole native coins that one order may pay for gas, approvals included.
     max_tax_bps: Bps = 0

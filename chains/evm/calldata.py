@@ -98,6 +98,8 @@ V3_SWAP_SINGLE = _method(
     "04e45aaf", "exactInputSingle", "(address,address,uint24,address,uint256,uint256,uint160)", "uint256"
 )
 V3_SWAP_PATH = _method("b858183f", "exactInput", "(bytes,address,uint256,uint256)", "uint256")
+L1_FEE = _method("49948e0e", "getL1Fee", "bytes", "uint256")
+OPERATOR_FEE = _method("275aedd2", "getOperatorFee", "uint256", "uint256")
 MULTICALL = _method("5ae401dc", "multicall", "uint256 bytes[]", "bytes[]")
 
 METHODS = tuple(value for value in list(globals().values()) if isinstance(value, Method))

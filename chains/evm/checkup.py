@@ -22,6 +22,7 @@ from chains.venue import Unanswered
 from storage.amounts import shown, to_units
 from storage.books import LiveOrder
 from storage.config import Settings
+from storage.config_kinds import ADDRESSES
 
 
 class Finding(Struct, frozen=True):
@@ -87,7 +88,7 @@ def _clock(head: Block, chain_id: int, now_seconds: int) -> Finding:
 
 async def _contracts(node: Node, desk: Desk) -> list[Finding]:
     network, found = desk.network, []
-    for key in ("wrapped_native", "stable", "v2_router", "v2_factory", "v3_router", "v3_factory", "quoter"):
+    for key in ADDRESSES:
         address = getattr(network, key)
         code = await node.code(address) if address else b"-"
         if isinstance(code, Unanswered):

@@ -146,14 +146,13 @@ def _amounts(fill: Receipt | Landed) -> tuple[int, int, int]:
 
 def _charged(case: Case, view: View) -> View:
     """An order's end also pays what its approvals have cost more, or less, than was booked: a reorg may have
-    moved them to a block with another price.  Not beyond what the order may pay, and no less than nothing.
+    moved them to a block with another price.  It is no less than nothing.
     """
     booked = {each.allowed.tx_id: each.allowed.fee for each in case.live.legs_done}
     more = sum(receipt.fee - booked[receipt.tx_id] for receipt in view.done)
     if not more:
         return view
-    most = case.live.fee_left
-    receipts = (replace(each, fee=Units(max(0, min(most, each.fee + more)))) for each in view.receipts)
+    receipts = (replace(each, fee=Units(max(0, each.fee + more))) for each in view.receipts)
     return replace(view, receipts=tuple(receipts))
 
 

@@ -23,6 +23,7 @@ USUAL_ROUTER = "0x68b3465833fb72A70ecDF485E0e4C7bD8665Fc45"
 USUAL_FACTORY = "0x1F98431c8aD98523631AE4a59f267346ea31F984"
 USUAL_QUOTER = "0x61fFE014bA17989E743c5F6cB21bF9697530B21e"
 OPTIMISTIC_ETHER = "0x4200000000000000000000000000000000000006"
+OPTIMISTIC_ORACLE = "0x420000000000000000000000000000000000000F"
 
 
 class Network(Struct, frozen=True, kw_only=True):
@@ -39,6 +40,7 @@ class Network(Struct, frozen=True, kw_only=True):
     v3_router: str = ""  # SwapRouter02.
     v3_factory: str = ""
     quoter: str = ""  # QuoterV2.
+    l1_fee_oracle: str = ""  # The OP Stack's GasPriceOracle; such a chain charges for L1 beside the gas.
     booked_depth: int  # Blocks, the newest is 1: chains/evm/evidence.py.
     final_depth: int
     block_seconds: float
@@ -75,6 +77,7 @@ KNOWN = {
             v3_router=USUAL_ROUTER,
             v3_factory=USUAL_FACTORY,
             quoter=USUAL_QUOTER,
+            l1_fee_oracle=OPTIMISTIC_ORACLE,
             booked_depth=3,
             final_depth=120,
             block_seconds=2.0,
@@ -122,6 +125,7 @@ KNOWN = {
             v3_router="0x2626664c2603336E57B271c5C0b26F421741e481",
             v3_factory="0x33128a8fC17869897dcE68Ed026d694621f6FDfD",
             quoter="0x3d4e44Eb1374240CE5F1B871ab261CD16335B76a",
+            l1_fee_oracle=OPTIMISTIC_ORACLE,
             booked_depth=3,
             final_depth=120,
             block_seconds=2.0,

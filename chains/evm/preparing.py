@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from actors.messages import NEVER, Leg, Order, Side, Signed, Units, Unsigned
 from actors.messages import Quoted as Evidence
-from chains.evm import approval, roundtrip, tokens, wire
+from chains.evm import approval, rollup, roundtrip, tokens, wire
 from chains.evm.calldata import Call, Swap, nothing
 from chains.evm.caps import least_out
 from chains.evm.decoding import Approve, decoded
@@ -112,7 +112,7 @@ async def _swap_of(bench: Bench, plan: Plan) -> Draft | Unanswered:
     call, evidence = call_of(trial)
     if trial != expected:
         gas = await _gas(bench, Leg.SWAP, call)
-    return _drafted(bench, Leg.SWAP, call, evidence, gas, plan.fees)
+    return await _affordable(bench, _drafted(bench, Leg.SWAP, call, evidence, gas, plan.fees))
 
 
 async def _approval_of(bench: Bench, plan: Plan, left: int) -> Draft | Unanswered:
@@ -130,7 +130,8 @@ async def _approval_of(bench: Bench, plan: Plan, left: int) -> Draft | Unanswere
     first = step is approval.Step.ZERO_FIRST
     call = approval.approve(token, router, 0 if first else bench.order.amount_in)
     leg = Leg.REVOKE if first else Leg.APPROVE
-    return _drafted(bench, leg, call, evidence, await _gas(bench, leg, call), plan.fees)
+    draft = _drafted(bench, leg, call, evidence, await _gas(bench, leg, call), plan.fees)
+    return await _affordable(bench, draft)
 
 
 async def cancelled(bench: Bench) -> Draft | Unanswered:
@@ -275,13 +276,15 @@ def _swap(bench: Bench, offer: Offer, evidence: Evidence) -> Swap:
 async def _drafted_now(bench: Bench, leg: Leg, call: Call) -> Draft | Unanswered:
     """Of what is no trade."""
     gas, now = await asyncio.gather(_gas(bench, leg, call), bench.node.fees())
-    return now if isinstance(now, Unanswered) else _drafted(bench, leg, call, None, gas, now)
+    if isinstance(now, Unanswered):
+        return now
+    return await _affordable(bench, _drafted(bench, leg, call, None, gas, now))
 
 
 def _drafted(
     bench: Bench, leg: Leg, call: Call, evidence: Evidence | None, gas: int | Unanswered, now: Prices
 ) -> Draft | Unanswered:
-    """Within the cap on a unit of gas and what the order may pay in all."""
+    """Within the cap on a unit of gas."""
     desk, place = bench.desk, bench.place
     if isinstance(gas, Unanswered):
         return gas
@@ -289,8 +292,6 @@ def _drafted(
     fees = offer(*terms) if place.old is None else replacement(place.old, *terms)
     if isinstance(fees, Declined):
         return Unanswered(fees.sentence)
-    if (dear := most(gas, fees)) > bench.live.fee_left:
-        return Unanswered(f"the gas may cost {dear} wei, and the order may pay {bench.live.fee_left} more")
     unsigned = Unsigned(
         desk.network.chain_id, place.nonce, call.to, call.value, "0x" + call.data.hex(), gas,
         fees.max_fee_per_gas, fees.tip,
@@ -298,6 +299,23 @@ def _drafted(
     least = evidence.min_amount_out if evidence else Units(1)
     attempt = Attempt("", "", place.nonce, least, NEVER, desk.channel)
     return Draft(attempt, leg, unsigned, evidence)
+
+
+async def _affordable(bench: Bench, draft: Draft | Unanswered) -> Draft | Unanswered:
+    """Within what the order may pay in all."""
+    if isinstance(draft, Unanswered):
+        return draft
+    assert draft.unsigned is not None
+    beside = await rollup.charge(bench.node, bench.desk.network.l1_fee_oracle, draft.unsigned)
+    if isinstance(beside, Unanswered):
+        return beside
+    bytes_, left = draft.unsigned, bench.live.fee_left
+    dear = most(bytes_.gas, Fees(bytes_.max_fee_per_gas, bytes_.max_priority_fee_per_gas), beside)
+    if dear > left:
+        return Unanswered(
+            f"it may cost {dear} wei, {beside} of them beside its gas; the order may pay {left} more"
+        )
+    return draft
 
 
 async def _gas(bench: Bench, leg: Leg, call: Call) -> int | Unanswered:

@@ -29,11 +29,11 @@ def trade_of(swap: Swap, pools: tuple[str, ...]) -> Trade:
     return Trade(route.version, route.path, pools, swap.amount_in, swap.min_amount_out)
 
 
-def receipt_of(mined: Mined, wallet: str, trades: Mapping[str, Trade]) -> venue.Receipt:
+def receipt_of(mined: Mined, wallet: str, trades: Mapping[str, Trade], l1_fee: bool) -> venue.Receipt:
     """`trades`: by transaction, of those that trade.  ValueError if the receipt contradicts its transaction,
     or does not tell what was traded.
     """
-    sent, block = Sent(mined.receipt.tx_hash, wallet), mined.block
+    sent, block = Sent(mined.receipt.tx_hash, wallet, l1_fee), mined.block
     trade = trades.get(sent.tx_id)
     if trade is None:
         return cost(mined.receipt, sent, block.at_ns)

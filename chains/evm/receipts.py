@@ -22,6 +22,7 @@ class Sent(Struct, frozen=True):
 
     tx_id: str
     wallet: str
+    l1_fee: bool = False  # The chain charges for its data on L1, beside the gas.
 
 
 class Trade(Struct, frozen=True):
@@ -44,6 +45,8 @@ def _check(found: wire.Receipt, sent: Sent) -> None:
         raise ValueError(f"the receipt's logs are not all of its block {found.block}")
     if found.logs and not found.succeeded:
         raise ValueError("the receipt's status is 0, but it has logs: what reverts leaves none")
+    if sent.l1_fee and found.rollup_fee is None:
+        raise ValueError("the receipt has no l1Fee, and its chain charges one: ask a node of the OP Stack")
 
 
 def cost(found: wire.Receipt, sent: Sent, at_ns: int) -> Receipt:
@@ -122,5 +125,5 @@ def amounts(found: PoolSwap, token_in: str, token_out: str) -> tuple[int, int]:
 
 def _receipt(found: wire.Receipt, paid: int, got: int, at_ns: int) -> Receipt:
     """The fee, in wei: gas at its price, and what a rollup of the OP stack takes for L1."""
-    fee = Units(found.gas_used * found.gas_price + found.rollup_fee)
+    fee = Units(found.gas_used * found.gas_price + (found.rollup_fee or 0))
     return Receipt(found.tx_hash, found.succeeded, Units(paid), Units(got), fee, at_ns, found.block)

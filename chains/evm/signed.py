@@ -32,6 +32,16 @@ def unsigned_of(raw: str) -> Unsigned:
     )  # fmt: skip
 
 
+def encoded(transaction: Unsigned) -> bytes:
+    """As it is before it is signed."""
+    fields = (
+        transaction.chain_id, transaction.nonce, transaction.max_priority_fee_per_gas,
+        transaction.max_fee_per_gas, transaction.gas, bytes.fromhex(transaction.to[2:]), transaction.value,
+        bytes.fromhex(transaction.data[2:]), (),
+    )  # fmt: skip
+    return TYPE + bytes(rlp.encode(fields))
+
+
 def tx_id_of(raw: str) -> str:
     return "0x" + keccak(hexstr=raw).hex()
 

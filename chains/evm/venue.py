@@ -137,7 +137,10 @@ class EvmVenue:
         done = tuple(each.allowed.tx_id for each in case.live.legs_done)
         query = Query(desk.wallet, tuple(each.tx_id for each in attempts), desk.network.final_depth, done)
         try:
-            views = await self._nodes.views(query, lambda mined: receipt_of(mined, desk.wallet, trades))
+            l1_fee = bool(desk.network.l1_fee_oracle)
+            views = await self._nodes.views(
+                query, lambda mined: receipt_of(mined, desk.wallet, trades, l1_fee)
+            )
         except ValueError as error:
             return unseen(desk.depths, question, str(error))
         if views.first is None:

@@ -65,7 +65,7 @@ def signed(nonce, *, value=1, gwei=10):
 
 def read(mined):
     receipt = mined.receipt
-    fee = receipt.gas_used * receipt.gas_price + receipt.rollup_fee
+    fee = receipt.gas_used * receipt.gas_price
     return venue.Receipt(receipt.tx_hash, receipt.succeeded, 0, 0, fee, mined.block.at_ns, mined.block.number)
 
 

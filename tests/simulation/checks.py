@@ -136,7 +136,9 @@ class Naive:
                 self.orders[order.id], self.live[order.id] = order, order.token
             case Reserved():
                 order = self.orders[body.order]
-                if body.asset != USDC:
+                if order.id in self.gas_aside and body.asset != USDC:  # The chain has taken more.
+                    self.gas_aside[order.id] += body.amount
+                elif body.asset != USDC:
                     self.gas_aside[order.id] = order.max_fee
                 else:
                     fee = order.max_fee if order.fee_asset == USDC else 0

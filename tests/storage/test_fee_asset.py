@@ -5,12 +5,12 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
-from actors.messages import Deposited, Order, Refusal, Reserved, Returned, Side
+from actors.messages import Deposited, Landed, Order, Refusal, Reserved, Returned, Side, Status
 from storage.audit import audited
 from storage.books import book, faults, fold
 from storage.ledger import broken
 from storage.snapshots import packed, unpacked
-from storage.trades import local, opening, rollback, settlement
+from storage.trades import local, opening, rollback, settlement, trade
 from tests.deals import GAS, UNIT, USDC, WBTC, WETH, Desk, close, order, propose
 
 BUY = order("o1", amount=100, max_fee=5, fee_asset=GAS)
@@ -63,8 +63,48 @@ def test_nothing_is_signed_before_both_are_set_aside(missing):
 def test_a_fee_beyond_its_reservation_is_refused_however_much_quote_there_is():
     made = desk()
     made.append(opening(BUY))
+    signed = made.sign("o1")
+    landed = Landed("o1", signed.tx_id, "block 1", 100, 7, 6)
+    record = trade("o1", Status.COMPLETED, landed, 0)
+    assert book(made.books, record) is Refusal.NOT_ENOUGH_FUNDS
+
+
+def test_what_a_chain_has_taken_beyond_the_reservation_is_set_aside_first_and_booked_whole():
+    """A rollup's fee for L1 is in none of the bytes that were signed, so nothing bounds it."""
+    made = desk()
+    made.append(opening(BUY))
+    made.allow("o1", fee=6)
+    made.land("o1", 7, fee=2)
+    _, gas = accounts(made)
+    assert (gas.reserved, gas.fees, gas.free) == (0, 8, 1)
+    assert Reserved("o1", GAS, 1) in [each.body for each in made.records]
+    assert made.books.ledger.reservations == {}
+    assert audited(enumerate(made.records, 1)).broken == []
+
+
+def test_what_is_not_there_can_not_have_been_taken():
+    made = desk()
+    made.append(opening(BUY))
     with pytest.raises(AssertionError, match="not_enough_funds"):
-        made.land("o1", 7, fee=6)
+        made.land("o1", 7, fee=10)
+
+
+def test_a_fee_in_the_quote_takes_nothing_of_what_the_tokens_cost():
+    made = Desk(1_000)
+    made.append(opening(order("o1", amount=100, max_fee=5, fee_asset=USDC)))
+    made.land("o1", 7, fee=9)
+    cash = made.account()
+    assert (cash.cost, cash.fees, cash.reserved, cash.free) == (100, 9, 0, 891)
+
+
+@pytest.mark.parametrize("asset", [USDC, GAS])
+def test_before_there_are_bytes_nothing_more_is_set_aside_and_then_the_fee_alone(asset):
+    made = desk()
+    made.append(opening(BUY))
+    more = local("more", Reserved("o1", asset, 1), 0)
+    assert book(made.books, more) is Refusal.ID_TAKEN
+    made.sign("o1")
+    assert (book(made.books, more) is Refusal.ID_TAKEN) == (asset == USDC)
 
 
 def test_gas_that_is_not_there_is_not_reserved():
@@ -132,7 +172,7 @@ def test_whatever_becomes_of_orders_books_and_audit_agree_on_both_assets(seed):
 
 
 def played(made: Desk, verdict: Order, chance: Random, at_ns: int) -> None:
-    fee, out = chance.randrange(6), chance.randrange(1, 200 * UNIT)
+    fee, out = chance.randrange(9), chance.randrange(1, 200 * UNIT)
     match chance.randrange(5):
         case 0:
             made.revert(verdict.id, fee, at_ns)
@@ -146,5 +186,5 @@ def played(made: Desk, verdict: Order, chance: Random, at_ns: int) -> None:
             made.book(verdict.id, out, fee, at_ns)
             if chance.random() < 0.5:
                 made.reorg(verdict.id, at_ns)
-                made.book(verdict.id, out + 1, fee, at_ns)
+                made.book(verdict.id, out + 1, chance.randrange(9), at_ns)
             made.finalize(verdict.id, at_ns)

@@ -38,7 +38,8 @@ def refused(evm):
 @pytest.mark.parametrize("network", KNOWN.values(), ids=KNOWN)
 def test_every_address_of_a_known_chain_is_there_and_carries_its_checksum(network):
     for key in ADDRESSES:
-        assert is_checksum_address(getattr(network, key)), key
+        there = key != "l1_fee_oracle" or network.name in {"optimism", "base"}
+        assert is_checksum_address(getattr(network, key)) == there, key
 
 
 @pytest.mark.parametrize("network", KNOWN.values(), ids=KNOWN)

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from chains.evm.receipts import Sent, Trade, cost, fill
 from chains.evm.routes import Version
+from chains.evm.wire import Malformed
 from chains.venue import Receipt, Unanswered
 from tests.chains.evm.raw import (
     BLOCK,
@@ -133,9 +134,39 @@ def test_an_approval_or_a_cancellation_costs_its_fee_alone():
     assert cost(receipt([], status="0x0"), SENT, 5) == Receipt(TX, False, 0, 0, FEE, 5, BLOCK)
 
 
-def test_a_rollups_fee_for_l1_is_part_of_the_fee():
-    assert cost(receipt([], l1Fee=hex(777)), SENT, 5).fee == FEE + 777
-    assert cost(receipt([], l1Fee=None), SENT, 5).fee == FEE
+OPERATOR = {"operatorFeeScalar": hex(1_500_000), "operatorFeeConstant": hex(7)}
+JOVIAN = {"daFootprintGasScalar": "0x190", "blobGasUsed": "0x9c40"}
+
+
+@pytest.mark.parametrize(
+    ("told", "beside"),
+    [
+        ({}, 0),
+        ({"l1Fee": None}, 0),
+        ({"l1Fee": hex(777)}, 777),
+        ({"l1Fee": hex(777), **JOVIAN}, 777),  # No operator's fee is left out when it is 0.
+        ({"l1Fee": hex(777), **OPERATOR}, 777 + 120_000 * 1_500_000 // 10**6 + 7),
+        ({"l1Fee": hex(777), **OPERATOR, **JOVIAN}, 777 + 120_000 * 1_500_000 * 100 + 7),
+        ({"l1Fee": hex(777), "operatorFeeScalar": None, "operatorFeeConstant": hex(7)}, 784),
+        ({"gasUsedForL1": hex(50_000), "l1BlockNumber": "0x1"}, 0),  # Arbitrum's gas has it in it.
+    ],
+)
+def test_what_a_rollup_takes_beside_the_gas_is_part_of_the_fee_to_the_wei(told, beside):
+    assert cost(receipt([], **told), SENT, 5).fee == FEE + beside
+
+
+def test_where_l1_is_charged_for_a_receipt_that_says_nothing_of_it_is_refused():
+    sent = replace(SENT, l1_fee=True)
+    assert cost(receipt([], l1Fee="0x0"), sent, 5).fee == FEE
+    for read in (lambda found: cost(found, sent, 5), lambda found: fill(found, sent, BUY, 5)):
+        with pytest.raises(ValueError, match="has no l1Fee"):
+            read(receipt([PAID, GOT, SWAP]))
+
+
+@pytest.mark.parametrize("field", ["l1Fee", "operatorFeeScalar", "operatorFeeConstant"])
+def test_a_rollups_fee_that_is_no_number_is_malformed(field):
+    with pytest.raises(Malformed, match=field):
+        receipt([], **{"l1Fee": "0x1", **OPERATOR, field: "777"})
 
 
 @pytest.mark.parametrize(
