@@ -85,11 +85,7 @@ class VenueKeeper(Member):
             return
         self.answered(BALANCES)
         if met.strange:
-            self.fail(
-                f"The log and the venue's record are not of one moment: {met.strange}.  If the log was "
-                f"restored, what came after its copy is lost to it: begin anew in another folder with "
-                f"--data-dir."
-            )
+            self.fail(met.strange)
             return
         if met.foreign and KEY not in self.replica.books.halts:
             self._quarantine_wallet(met.foreign, met.nonce)

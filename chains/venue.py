@@ -108,10 +108,18 @@ class Met(Struct, frozen=True):
 
     head_ns: int
     balances: dict[Asset, Units]
-    strange: str = ""  # A sentence with the fix; nothing, if wallet and books are of one moment.
+    strange: str = ""  # Sentences with the fix; nothing, if wallet and books are of one moment.
     wallet: str = ""
     nonce: int = 0  # The wallet's next one, on chain.
     foreign: str = ""  # single-writer: somebody else has used the wallet; in words.
+
+
+def torn(difference: str) -> str:
+    """What to do where wallet and books differ."""
+    return (
+        f"The log and the venue's record are not of one moment: {difference}.  If the log was restored, what "
+        f"came after its copy is lost to it: begin anew in another folder with --data-dir."
+    )
 
 
 class Venue(Protocol):

@@ -20,7 +20,7 @@ from chains.evm.reading import receipt_of, route_of, swap_of, trade_of
 from chains.evm.receipts import Trade
 from chains.evm.sight import Query
 from chains.evm.signed import tx_id_of, unsigned_of
-from chains.venue import Draft, Foreign, Met, Seen, Taken, Unanswered
+from chains.venue import Draft, Foreign, Met, Seen, Taken, Unanswered, torn
 from storage.books import Books, LiveOrder
 from storage.evidence import Channel, Wallet
 from storage.holdings import holdings
@@ -37,9 +37,11 @@ class EvmVenue:
     # -- the start ------------------------------------------------------------------------------------
     async def meet(self, books: Books) -> Met | Unanswered:
         """The wallet at the head: what it has must be what the books say, and its nonce no stranger's."""
+        if others := self._others(books):
+            return Met(0, {}, others)
         wrong = await self._nodes.check(self._desk.channel)
         if refusal := next((each for each in wrong if isinstance(each, WrongChain)), None):
-            return Met(0, {}, f"{refusal.sentence}: write another address into evm.rpc_urls")
+            return Met(0, {}, f"{refusal.sentence}.")
         return await self._nodes.ask(lambda node: self._met(node, books))
 
     async def _met(self, node: Node, books: Books) -> Met | Unanswered:
@@ -85,7 +87,24 @@ class EvmVenue:
         if not books.ledger.accounts or unsettled(books) or KEY in books.halts:
             return ""
         short = [asset for asset, amount in holdings(books).items() if balances[asset] < amount]
-        return f"the wallet has less {', '.join(short)} than the log says" if short else ""
+        return torn(f"the wallet has less {', '.join(short)} than the log says") if short else ""
+
+    def _others(self, books: Books) -> str:
+        """Another wallet's nonces and money say nothing of this one's, nor do those of another chain."""
+        wallet, chain = self._desk.wallet, self._desk.network.name
+        if books.wallet not in {"", wallet}:
+            return (
+                f"The log is of wallet {books.wallet}, and {wallet} is to trade: write that one into "
+                f"live.wallet, and its keystore into live.keystore, or begin anew in another folder with "
+                f"--data-dir."
+            )
+        elsewhere = sorted({asset.partition(":")[0] for asset in books.ledger.accounts} - {chain})
+        if elsewhere:
+            return (
+                f"The log is of chain {elsewhere[0]}, and evm.chain is {chain}: write that one, or begin "
+                f"anew in another folder with --data-dir."
+            )
+        return ""
 
     # -- bytes ----------------------------------------------------------------------------------------
     async def prepare(self, live: LiveOrder, nonce: int, tick: Tick) -> Draft | Foreign | Unanswered:  # noqa: ARG002

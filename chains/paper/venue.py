@@ -21,7 +21,7 @@ from chains.paper.fate import SECOND, SILENT_BARS, Fate, fate_of, lands_at, sile
 from chains.paper.transaction import Swap, decode, encode, tx_id
 from chains.pool import amount_out, in_and_out, price_impact_bps, reserves_at
 from chains.resolution import seen
-from chains.venue import Attempt, Draft, Met, Missing, Quote, Receipt, Seen, Taken, Unanswered, Waiting
+from chains.venue import Attempt, Draft, Met, Missing, Quote, Receipt, Seen, Taken, Unanswered, Waiting, torn
 from storage.books import Books, LiveOrder
 from storage.config import Paper
 from storage.evidence import Wallet
@@ -55,7 +55,8 @@ class PaperVenue:
 
     # -- what the executor asks --
     async def meet(self, books: Books) -> Met:
-        return Met(self._head_ns, self.balances(), self.strange(books))
+        difference = self.strange(books)
+        return Met(self._head_ns, self.balances(), torn(difference) if difference else "")
 
     async def prepare(self, live: LiveOrder, nonce: int, tick: Tick) -> Draft | Unanswered:
         order = live.order
