@@ -187,6 +187,22 @@ def holdings(books: Books) -> dict[Asset, int]:
     return {asset: amount for asset, amount in {**cash, **tokens}.items() if amount}
 
 
+def of_another(books: Books, wallet: str, chain: str) -> str:
+    """What to do with books of another wallet or chain: their nonces and money say nothing of these."""
+    anew = "or begin anew in another folder with --data-dir."
+    if books.wallet not in {"", wallet}:
+        return (
+            f"The log is of wallet {books.wallet}, and {wallet} is to trade: write that one into "
+            f"live.wallet, and its keystore into live.keystore, {anew}"
+        )
+    elsewhere = sorted({asset.partition(":")[0] for asset in books.ledger.accounts} - {chain})
+    return (
+        f"The log has money of {elsewhere[0]}, and evm.chain is {chain}: change that, {anew}"
+        if elsewhere
+        else ""
+    )
+
+
 def with_ledger(books: Books, ledger: Ledger | Refusal) -> Books | Refusal:
     return ledger if isinstance(ledger, Refusal) else replace(books, ledger=ledger)
 

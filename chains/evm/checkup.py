@@ -109,7 +109,8 @@ async def _contracts(node: Node, desk: Desk) -> list[Finding]:
 async def _money(node: Node, desk: Desk, settings: Settings, invested: bool) -> list[Finding]:
     native = await node.balance(desk.wallet)
     stable = await tokens.balance_of(node, desk.network.stable, desk.wallet)
-    needed = 2 * to_units(settings.evm.max_fee, NATIVE_DECIMALS)
+    orders = 1 if invested else 2  # To sell one position; else to buy it as well.
+    needed = orders * to_units(settings.evm.max_fee, NATIVE_DECIMALS)
     stable_decimals = desk.network.stable_decimals
     least_order = to_units(settings.limits.min_order, stable_decimals)
     symbol = await tokens.symbol(node, desk.network.stable)
@@ -144,9 +145,9 @@ async def _trades(
         name = f"{found.symbols[desk.address(token)]} ({desk.address(token)})"
         one = await _trade(first, desk, settings, token, head)
         sentence = f"{name}: {one.sentence}"
-        if token in held and not one.ok:
+        if token in held and one.matters and not one.ok:
             sentence += "  The wallet holds it, so the run may start; it is sold once it can be."
-        findings.append(Finding(one.ok, sentence, token not in held))
+        findings.append(Finding(one.ok, sentence, one.matters and token not in held))
         if token not in held and (note := await _owned(first, desk, listing.instrument, name)) is not None:
             findings.append(note)
     return findings
@@ -169,8 +170,14 @@ async def _owned(node: Node, desk: Desk, instrument: Instrument, name: str) -> F
 
 
 async def _trade(node: Node, desk: Desk, settings: Settings, token: Asset, head: Block) -> Finding:
-    """The smallest order: quoted, bought and sold again on the node's own machine."""
+    """The smallest order: quoted, bought and sold again on the node's own machine; it must be there."""
     amount = Units(to_units(settings.limits.min_order, desk.network.stable_decimals))
+    has = await tokens.balance_of(node, desk.network.stable, desk.wallet)
+    if isinstance(has, Unanswered):
+        return Finding(False, f"{has.sentence}.")
+    if has < amount:  # What that is worth is said where money is looked at.
+        words = f"to buy it and sell it again is tried once the wallet has {settings.limits.min_order}"
+        return Finding(False, f"{words} of the stable token.", matters=False)
     order = Order(
         id=Id("doctor"), side=Side.BUY, strategy="doctor", token=token, quote=desk.quote, amount_in=amount,
         fee_asset=desk.native, max_fee=Units(0), slippage_bps=desk.slippage_bps, at_ns=0, deadline_ns=0,

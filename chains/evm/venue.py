@@ -23,7 +23,7 @@ from chains.evm.signed import tx_id_of, unsigned_of
 from chains.venue import Draft, Foreign, Met, Seen, Taken, Unanswered, torn
 from storage.books import Books, LiveOrder
 from storage.evidence import Channel, Wallet
-from storage.holdings import holdings
+from storage.holdings import holdings, of_another
 from storage.recovery import Case, unsettled
 
 
@@ -37,7 +37,7 @@ class EvmVenue:
     # -- the start ------------------------------------------------------------------------------------
     async def meet(self, books: Books) -> Met | Unanswered:
         """The wallet at the head: what it has must be what the books say, and its nonce no stranger's."""
-        if others := self._others(books):
+        if others := of_another(books, self._desk.wallet, self._desk.network.name):
             return Met(0, {}, others)
         wrong = await self._nodes.check(self._desk.channel)
         if refusal := next((each for each in wrong if isinstance(each, WrongChain)), None):
@@ -88,23 +88,6 @@ class EvmVenue:
             return ""
         short = [asset for asset, amount in holdings(books).items() if balances[asset] < amount]
         return torn(f"the wallet has less {', '.join(short)} than the log says") if short else ""
-
-    def _others(self, books: Books) -> str:
-        """Another wallet's nonces and money say nothing of this one's, nor do those of another chain."""
-        wallet, chain = self._desk.wallet, self._desk.network.name
-        if books.wallet not in {"", wallet}:
-            return (
-                f"The log is of wallet {books.wallet}, and {wallet} is to trade: write that one into "
-                f"live.wallet, and its keystore into live.keystore, or begin anew in another folder with "
-                f"--data-dir."
-            )
-        elsewhere = sorted({asset.partition(":")[0] for asset in books.ledger.accounts} - {chain})
-        if elsewhere:
-            return (
-                f"The log is of chain {elsewhere[0]}, and evm.chain is {chain}: write that one, or begin "
-                f"anew in another folder with --data-dir."
-            )
-        return ""
 
     # -- bytes ----------------------------------------------------------------------------------------
     async def prepare(self, live: LiveOrder, nonce: int, tick: Tick) -> Draft | Foreign | Unanswered:  # noqa: ARG002

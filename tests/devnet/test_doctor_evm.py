@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from actors.commands.doctor import findings
-from actors.messages import Asset
+from actors.messages import Adopted, Append, Asset, Deposited, Id
 from chains.devnet.abi import call_data
 from chains.devnet.market import configuration
 from chains.devnet.odd import Behaviour
@@ -17,6 +17,9 @@ from chains.evm.checkup import checkup
 from storage import keystore
 from storage.config import Live, Run, Settings
 from storage.config_evm import Evm
+from storage.layout import log_path
+from storage.log import Log
+from storage.trades import local
 from tests.devnet.proxy import Fault, Proxy
 
 NOWHERE = "http://127.0.0.1:1"
@@ -161,12 +164,24 @@ def test_a_token_that_the_log_knows_nothing_of_is_a_note_and_what_it_holds_is_no
 
 def test_no_coin_for_gas_and_no_stable_money_are_named_with_how_much_is_missing(devnet):
     poor = STRANGER.address
-    (stable, _) = wrong(looked(devnet, poor))
+    (stable,) = wrong(looked(devnet, poor))
     assert stable == f"{poor} holds 0 USDC: send at least 5."
-    assert stable not in wrong(looked(devnet, poor, held=[Asset("devnet:x")]))
     devnet.set_wei(TRADER.address, 39_999_999_999_999_999)
     (native,) = wrong(looked(devnet))
     assert native == f"{TRADER.address} holds 0.039999999999999999 ETH: send at least 0.04."
+
+
+def test_a_wallet_that_has_put_all_its_money_into_a_position_may_start_to_sell_it(devnet):
+    """Of what it could not buy any more nothing is tried: that needs money."""
+    held = [Asset(f"devnet:{devnet.address_of('WETH')}")]
+    devnet.set_wei(STRANGER.address, 2 * 10**16)
+    found = looked(devnet, STRANGER.address, pools=[*settings(devnet).evm.pools, *odd(devnet)], held=held)
+    assert wrong(found) == []
+    notes = [each.sentence for each in found if not each.ok]
+    assert sum("is tried once the wallet has 5 of the stable token." in each for each in notes) == 2
+    devnet.set_wei(STRANGER.address, 2 * 10**16 - 1)
+    (native,) = wrong(looked(devnet, STRANGER.address, held=held))
+    assert "send at least 0.02" in native
 
 
 # -- the key: found before any node is asked --
@@ -182,10 +197,31 @@ def test_a_keystore_that_is_missing_or_open_to_others_is_named(tmp_path, mode, s
     if mode is not None:
         keystore.create(store, b"\x01" * 32, "correct horse", 4096)
         store.chmod(mode)
-    config = tmp_path / "my.toml"
+    config = configured(tmp_path, store)
+    assert [each for each in wrong(findings(config, {})) if str(store) in each and sentence in each]
+
+
+@pytest.mark.parametrize("another", [True, False])
+def test_the_log_of_another_wallet_is_named_before_a_run_marks_the_folder_as_its_own(tmp_path, another):
+    store = tmp_path / "keystore.json"
+    own = keystore.create(store, b"\x01" * 32, "correct horse", 4096)
+    (tmp_path / "data").mkdir()
+    log = Log.open(log_path(tmp_path / "data"))
+    wallet = TRADER.address if another else own
+    records = (local("m", Deposited("ethereum:ETH", 5), 0), local("w", Adopted(wallet, 0), 0))
+    log.append(Append(Id("a"), records))
+    log.close()
+    found = [each for each in wrong(findings(configured(tmp_path, store), {})) if "log is of wallet" in each]
+    assert bool(found) == another
+    assert not another or (own in found[0] and TRADER.address in found[0])
+
+
+def configured(folder, store):
+    """A configuration for live trading with this keystore, and no node."""
+    config = folder / "my.toml"
     config.write_text(
-        f'[run]\nmode = "live"\nfeed = "chain"\ndata_dir = "{tmp_path}/data"\n[live]\ni_understand = true\n'
+        f'[run]\nmode = "live"\nfeed = "chain"\ndata_dir = "{folder}/data"\n[live]\ni_understand = true\n'
         f'capital_cap = "1"\nposition_cap = "1"\nkeystore = "{store}"\n'
         f'[evm]\nrpc_urls = ["{NOWHERE}"]\npools = ["{STRANGER.address}"]\n'
     )
-    assert [each for each in wrong(findings(config, {})) if str(store) in each and sentence in each]
+    return config

@@ -36,7 +36,7 @@ def met(*bodies):
     ("bodies", "sentence"),
     [
         ((Deposited("ethereum:ETH", 5), Adopted(ANOTHER, 0)), f"wallet {ANOTHER}, and {MINE} is to trade"),
-        ((Deposited("base:ETH", 5), Adopted(MINE, 0)), "chain base, and evm.chain is ethereum"),
+        ((Deposited("base:ETH", 5), Adopted(MINE, 0)), "money of base, and evm.chain is ethereum"),
         ((Deposited("base:ETH", 5), Adopted(ANOTHER, 0)), f"wallet {ANOTHER}"),
     ],
 )
