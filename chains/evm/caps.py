@@ -94,6 +94,8 @@ def _order(order: Order, leg: Leg, caps: Caps, standing: Standing) -> Iterator[s
     for asset in (order.token, order.quote):
         if not is_checksum_address(address_of(asset, caps)):
             yield f"order: {asset}; an asset that ends in a checksummed address is allowed"
+        if asset.partition(":")[0] != caps.native.partition(":")[0]:
+            yield f"order: {asset}; an asset of the chain of {caps.native} is allowed"
     yield from _most("order.slippage_bps", order.slippage_bps, caps.slippage_bps)
     yield from _is("order.fee_asset", order.fee_asset, caps.native)
     yield from _least("order.slippage_bps", order.slippage_bps, 0)

@@ -297,7 +297,9 @@ def _drafted(
         fees.max_fee_per_gas, fees.tip,
     )  # fmt: skip
     least = evidence.min_amount_out if evidence else Units(1)
-    attempt = Attempt("", "", place.nonce, least, NEVER, desk.channel)
+    before = bench.live.attempts  # What was private stays it, whatever is configured since.
+    channel = before[-1].channel if before else desk.channel
+    attempt = Attempt("", "", place.nonce, least, NEVER, channel)
     return Draft(attempt, leg, unsigned, evidence)
 
 
