@@ -116,3 +116,28 @@ def test_a_node_that_answers_badly_every_time_is_no_evidence_or_the_truth(approv
         assert not alone.final
     assert beside.receipt in {None, truth.receipt}
     assert beside.evidence.nonce is not evidence.Nonce.FOREIGN_AT_K
+
+
+# -- private ------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("cancel", [True, False])
+def test_what_was_private_is_replaced_and_cancelled_in_private_whatever_is_configured_since(devnet, cancel):
+    order = order_of(devnet, "EURC")
+    sent(devnet, APPROVE.on(devnet.address_of("USDC"), devnet.addresses.v2_router, order.amount_in))
+    private = {"send": "private", "private_send_url": devnet.url}
+    draft = drafted(devnet, order, **private)
+    assert draft.attempt.channel == "private"
+    raw = LocalKey(bytes.fromhex(TRADER.private_key[2:])).sign(draft.unsigned)
+    signed = Signed(order.id, 1, raw, tx_id_of(raw), draft.unsigned.nonce, 1, 0, "private")
+
+    async def replaced():
+        settings = settings_of(devnet)
+        nodes = nodes_of(settings.evm)
+        try:
+            live = LiveOrder(order, "in_progress", (signed,))
+            return await EvmVenue(nodes, desk_of(settings)).replacement(live, cancel, 0)
+        finally:
+            await nodes.close()
+
+    again = asyncio.run(replaced())
+    assert (again.attempt.channel, again.unsigned.nonce) == ("private", draft.unsigned.nonce)
+    assert again.unsigned.max_fee_per_gas > draft.unsigned.max_fee_per_gas
