@@ -5,18 +5,20 @@ Nothing is sent.
 
 from msgspec import Struct
 
-from actors.messages import Asset, Id, Instrument, Order, Side, Units
-from chains.evm import tokens
+from actors.messages import Asset, Id, Instrument, Order, Side, Units, Unsigned
+from chains.evm import rollup, tokens
 from chains.evm.desk import Desk, desk_of
 from chains.evm.feed_fold import markets
 from chains.evm.feed_pools import Found, states
 from chains.evm.feed_pools import found as found_pools
+from chains.evm.fees import most, offer
 from chains.evm.networks import NATIVE_DECIMALS
 from chains.evm.node import Node
 from chains.evm.nodes import Nodes, nodes_of
 from chains.evm.pools import Pools
 from chains.evm.preparing import Bench, Place, tried
 from chains.evm.quoting import offered
+from chains.evm.values import Declined
 from chains.evm.wire import Block
 from chains.venue import Unanswered
 from storage.amounts import shown, to_units
@@ -33,6 +35,8 @@ class Finding(Struct, frozen=True):
 
 SECOND_NS = 10**9
 OLDEST_HEAD_SECONDS = 120
+ORDER_GAS = 350_000  # About: an approval, and a swap over two pools.
+SWAP_BYTES = 420  # About, of a swap's call.
 DEVELOPMENT = 31_337  # The chain id of anvil and hardhat.
 
 
@@ -72,6 +76,7 @@ async def _asked(
     return [
         _clock(head, desk.network.chain_id, now_seconds),
         *await _contracts(node, desk),
+        await _price(node, desk, settings),
         *await _money(node, desk, settings, bool(held)),
         *await _trades(nodes, desk, settings, head, held),
     ]
@@ -104,6 +109,30 @@ async def _contracts(node: Node, desk: Desk) -> list[Finding]:
             Finding(False, f"evm.stable_decimals: {network.stable_decimals}, but {said}; write that.")
         )
     return found or [Finding(True, "Routers, factories, quoter and tokens are contracts of this chain.")]
+
+
+async def _price(node: Node, desk: Desk, settings: Settings) -> Finding:
+    """Whether an order could be paid for now.  A price changes, so that it could not is a note."""
+    now = await node.fees()
+    if isinstance(now, Unanswered):
+        return Finding(False, f"{now.sentence}.")
+    fees = offer(now.base_fee, now.tip, desk.gas_cap)
+    if isinstance(fees, Declined):
+        words = f"evm.gas_cap_gwei: {fees.sentence}: nothing is signed until it is cheaper."
+        return Finding(False, words, matters=False)
+    sample = Unsigned(
+        desk.network.chain_id, 0, desk.wallet, 0, "0x" + "5a" * SWAP_BYTES, ORDER_GAS,
+        fees.max_fee_per_gas, fees.tip,
+    )  # fmt: skip
+    beside = await rollup.charge(node, desk.network.l1_fee_oracle, sample)
+    if isinstance(beside, Unanswered):
+        return Finding(False, f"{beside.sentence}.")
+    native, dear = desk.network.native, most(ORDER_GAS, fees, 2 * beside)
+    words = f"An approval and a swap may cost {shown(dear, NATIVE_DECIMALS)} {native} just now"
+    if dear <= to_units(settings.evm.max_fee, NATIVE_DECIMALS):
+        return Finding(True, f"{words}; an order may pay {settings.evm.max_fee}.")
+    sentence = f"evm.max_fee: a{words[1:]}, and an order may pay {settings.evm.max_fee}: raise it, or wait."
+    return Finding(False, sentence, matters=False)
 
 
 async def _money(node: Node, desk: Desk, settings: Settings, invested: bool) -> list[Finding]:

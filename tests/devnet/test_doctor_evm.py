@@ -151,6 +151,29 @@ def test_a_token_that_can_not_be_sold_again_is_named_unless_it_is_held_already(d
 
 
 # -- money --
+def test_what_an_order_costs_is_held_against_the_cap_and_what_it_may_pay_and_is_a_note(devnet):
+    assert any("an order may pay 0.02." in each.sentence and each.ok for each in looked(devnet))
+    for base_gwei, changes, sentence in (
+        (
+            30,
+            {"max_fee": "0.0174"},
+            "evm.max_fee: an approval and a swap may cost 0.0175 ETH just now, and an",
+        ),
+        (60, {}, "evm.gas_cap_gwei: the base fee of 60000000000 wei"),
+    ):
+        devnet.set_base_fee(base_gwei * 10**9)
+        devnet.mine()
+        devnet.set_base_fee(base_gwei * 10**9)
+        found = looked(devnet, **changes)
+        assert wrong(found) == []
+        assert any(each.sentence.startswith(sentence) for each in found if not each.ok)
+
+
+def test_an_oracle_of_l1_fees_that_tells_nothing_is_named(devnet):
+    at = devnet.addresses
+    assert any("evm.l1_fee_oracle" in each for each in wrong(looked(devnet, l1_fee_oracle=at.weth)))
+
+
 def test_a_token_that_the_log_knows_nothing_of_is_a_note_and_what_it_holds_is_none(devnet):
     devnet.give("WETH", TRADER.address, 15 * 10**17)
     found = looked(devnet)
