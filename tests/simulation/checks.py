@@ -136,8 +136,9 @@ class Naive:
                 self.orders[order.id], self.live[order.id] = order, order.token
             case Reserved():
                 order = self.orders[body.order]
-                if order.id in self.gas_aside and body.asset != USDC:  # The chain has taken more.
-                    self.gas_aside[order.id] += body.amount
+                aside = self.set_aside if body.asset == USDC else self.gas_aside
+                if self.attempts(order.id):  # The chain has taken more.
+                    aside[order.id] = aside.get(order.id, 0) + body.amount
                 elif body.asset != USDC:
                     self.gas_aside[order.id] = order.max_fee
                 else:

@@ -251,4 +251,11 @@ MUTANTS = (
         "    return False",
         harness=EVM,
     ),  # no-guess
+    Mutant(
+        "what a chain has taken beyond what an order may pay can not be booked",
+        "storage/trades.py",
+        "    return max(0, fee - (held - for_tokens))\n",
+        "    return 0\n",
+        harness=EVM,
+    ),  # liveness
 )
