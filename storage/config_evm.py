@@ -30,6 +30,7 @@ class Evm(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     chain_id: Annotated[int, Meta(ge=0, le=2**53)] = 0
     native: str = ""
     wrapped_native: str = ""
+    native_as: Literal["", "token", "quote"] = ""  # Whether the coin itself is traded, and as what.
     stable: str = ""
     v2_router: str = ""
     v2_factory: str = ""

@@ -154,7 +154,7 @@ async def revoked(bench: Bench) -> Draft | Unanswered | None:
 
 def _approval(signed: Signed) -> tuple[Unsigned, Approve]:
     approved = unsigned_of(signed.raw)
-    allowed = decoded(approved.data)
+    allowed = decoded(approved)
     assert isinstance(allowed, Approve), f"{signed.tx_id} is booked as an approval, and is none"
     return approved, allowed
 
@@ -171,7 +171,10 @@ def _no(reason: Declined | Unanswered) -> Unanswered:
 
 
 async def _allowances(bench: Bench, token: str) -> dict[Version, int | Unanswered]:
+    """Of the native coin a router takes what is sent to it, and that is what the order pays."""
     node, desk = bench.node, bench.desk
+    if desk.native_ends(bench.order)[0]:
+        return dict.fromkeys(desk.routers, bench.order.amount_in)
     asked = (tokens.allowance(node, token, desk.wallet, router) for router in desk.routers.values())
     return dict(zip(desk.routers, await asyncio.gather(*asked), strict=True))
 
@@ -215,9 +218,10 @@ async def _trip(bench: Bench, offer: Offer, taxed: bool) -> Tried | Declined | U
     What the purchase brings is guessed from the quote: if it brings something else, both are asked again.
     """
     desk, buys = bench.desk, bench.order.side is Side.BUY
+    pays, gets = desk.native_ends(bench.order)
     trip = Trip(
         route=offer.quoted.route, pools=offer.pools, routers=desk.routers, wallet=desk.wallet,
-        amount_in=bench.order.amount_in, taxed=taxed,
+        amount_in=bench.order.amount_in, taxed=taxed, pays_native=pays, gets_native=gets,
     )  # fmt: skip
     guess = Units(offer.quoted.amount_out)
     answers = await _simulated(bench, roundtrip.calls(trip, guess if buys else None), offer.block)
@@ -263,12 +267,15 @@ def _evidence(order: Order, offer: Offer, out: Units, router: str, asked_ns: int
 
 
 def _swap(bench: Bench, offer: Offer, evidence: Evidence) -> Swap:
+    pays, gets = bench.desk.native_ends(bench.order)
     return Swap(
         path=offer.quoted.route.path,
         amount_in=bench.order.amount_in,
         min_amount_out=evidence.min_amount_out,
         recipient=bench.desk.wallet,
         deadline=bench.order.deadline_ns // SECOND_NS,
+        pays_native=pays,
+        gets_native=gets,
     )
 
 

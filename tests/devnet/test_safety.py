@@ -202,8 +202,8 @@ def test_a_wallet_without_money_proves_nothing_and_is_lent_some_for_the_simulati
     assert devnet.balance("USDC", poor.wallet) == 0
 
 
-def test_the_native_token_is_wrapped_within_the_simulation(devnet):
-    way = trip(devnet, ("WETH", "WBTC"), amount=10**17, wallet=STRANGER.address, wraps=True)
+def test_who_pays_the_native_coin_needs_it_and_nothing_else(devnet):
+    way = trip(devnet, ("WETH", "WBTC"), amount=10**17, wallet=STRANGER.address, pays_native=True)
     assert isinstance(judgement(devnet, way), Passed)
     devnet.set_wei(STRANGER.address, 0)
     with pytest.raises(RpcError, match="Insufficient funds"):

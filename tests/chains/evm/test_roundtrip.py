@@ -9,7 +9,7 @@ from chains.evm.roundtrip import calls as calls_of
 from chains.evm.routes import Route, Version
 from chains.evm.values import Declined
 from chains.venue import Unanswered
-from tests.chains.evm.raw import ME, POOL, ROUTER, USDC, WETH, v2_swap, words
+from tests.chains.evm.raw import ME, POOL, ROUTER, USDC, WETH, v2_swap, withdrawal, words
 
 TRIP = Trip(
     route=Route(Version.V2, (USDC, WETH), (3_000,)), pools=(POOL,), routers={Version.V2: ROUTER}, wallet=ME,
@@ -62,10 +62,29 @@ def test_the_first_calls_buy_and_the_second_sell_what_was_bought():
     assert {each.value for each in second} == {0}
 
 
-def test_ether_is_wrapped_first():
-    wrapping = replace(TRIP, route=TRIP.route.backwards, amount_in=9, wraps=True)
-    first = calls_of(wrapping)[0]
-    assert (first.to, first.data.hex(), first.value) == (WETH, "d0e30db0", 9)
+PAYING = replace(TRIP, route=TRIP.route.backwards, pays_native=True)  # Dollars for the coin, and back.
+GETTING = replace(TRIP, gets_native=True)
+
+
+def named(calls):
+    methods = {method.selector: method.name for method in calldata.METHODS}
+    return [methods[each.data[:4]] for each in calls]
+
+
+def test_who_pays_the_native_coin_approves_nothing_and_asks_for_no_balance_of_it():
+    calls = calls_of(PAYING, 77)
+    buy, sell = calldata.V2_PAYING_TAXED.name, calldata.V2_GETTING_TAXED.name
+    assert named(calls) == ["balanceOf", buy, "balanceOf", "approve", "approve", sell]
+    assert calls[: len(calls_of(PAYING))] == calls_of(PAYING)
+    assert [each.value for each in calls] == [0, 100_000, 0, 0, 0, 0]
+    assert {each.to for each in calls} == {USDC, ROUTER}
+
+
+def test_who_buys_the_native_coin_sells_it_without_an_approval():
+    calls = calls_of(GETTING, 77)
+    buy, sell = calldata.V2_GETTING_TAXED.name, calldata.V2_PAYING_TAXED.name
+    assert named(calls) == ["balanceOf", "approve", "approve", buy, sell, "balanceOf"]
+    assert [each.value for each in calls] == [0, 0, 0, 0, 77, 0]
 
 
 # -- the purchase ------------------------------------------------------------------------------------
@@ -75,6 +94,57 @@ def test_what_was_bought_is_the_balance_after_less_the_one_before():
 
 def test_a_purchase_that_brings_nothing_is_declined():
     assert bought_of(TRIP, purchase(arrived=0)) == Declined("the purchase brings nothing")
+
+
+# -- of the native coin -------------------------------------------------------------------------------
+def paying(arrived=1_000, back=99_000, gave=99_000):
+    buy, sell = v2_swap(POOL, ME, (0, 100_000, 1_000, 0), 5), v2_swap(POOL, ROUTER, (1_000, 0, 0, gave), 9)
+    bought = [call(words(50)), call(logs=[buy]), call(words(50 + arrived))]
+    return [*bought, call(TRUE), call(TRUE), call(logs=[sell, withdrawal(ROUTER, back, 10)])]
+
+
+def getting(arrived=1_000, back=99_000):
+    buy, sell = v2_swap(POOL, ROUTER, (100_000, 0, 0, 1_000), 5), v2_swap(POOL, ME, (0, 1_000, 99_000, 0), 9)
+    bought = [call(logs=[buy, withdrawal(ROUTER, arrived, 6)])]
+    return [call(words(100_000)), call(TRUE), call(TRUE), *bought, call(logs=[sell]), call(words(back))]
+
+
+@pytest.mark.parametrize(
+    ("trip", "answers", "expected"),
+    [
+        (PAYING, paying(), Passed(1_000, 100, 0, 0)),
+        (GETTING, getting(), Passed(1_000, 100, 0, 0)),
+        # What somebody has left in the router is not counted on.
+        (PAYING, paying(back=99_500), Passed(1_000, 100, 0, 0)),
+        (GETTING, getting(arrived=1_007), Passed(1_000, 100, 0, 0)),
+        (PAYING, paying(back=98_505), Passed(1_000, 150, 0, 50)),
+    ],
+)
+def test_what_comes_of_the_native_coin_is_what_the_router_unwraps(trip, answers, expected):
+    assert bought_of(trip, answers[: len(calls_of(trip))]) == 1_000
+    assert judged(trip, answers, 1_000, LIMITS) == expected
+
+
+@pytest.mark.parametrize(
+    ("trip", "answers", "kind", "sentence"),
+    [
+        (PAYING, [*paying()[:5], call(error="no")], Declined, "the sale is blocked: no"),
+        (
+            PAYING,
+            [*paying()[:5], call(logs=[v2_swap(POOL, ROUTER, (1_000, 0, 0, 9), 9)])],
+            Unanswered,
+            "nothing",
+        ),
+        (PAYING, [*paying()[:1], call(error="no"), *paying()[2:]], Declined, "the purchase is blocked: no"),
+        (GETTING, [call(words(99_999)), *getting()[1:]], Unanswered, "holds 99999 of the 100000"),
+        (GETTING, [*getting()[:3], call(), *getting()[4:]], Unanswered, "0 swaps"),
+        (PAYING, paying()[:-1], Unanswered, "answers 5 calls of 6"),
+    ],
+)
+def test_a_trade_of_the_coin_that_can_not_be_undone_or_seen_is_no_pass(trip, answers, kind, sentence):
+    found = judged(trip, answers, 1_000, LIMITS)
+    assert isinstance(found, kind)
+    assert sentence in found.sentence
 
 
 # -- the verdict -------------------------------------------------------------------------------------
