@@ -5,10 +5,9 @@ What is done is a row of storage/resolution.py; this is what a start reports.
 
 from msgspec import Struct
 
-from actors.messages import Id, Landed, Leg, Order, Signed
+from actors.messages import Asset, Id, Landed, Leg, Order, Side, Signed
 from storage.books import Books, LegDone, LiveOrder
 from storage.evidence import Entry
-from storage.holdings import ends_of
 from storage.resolution import entry_of
 
 
@@ -97,11 +96,13 @@ def case_of(books: Books, live: LiveOrder, booked: Landed | None = None) -> Case
 def allowances_taken(books: Books, order: Order) -> bool:
     """Whether another order's swap may still take what it pays in the same asset.
 
-    A router's allowance is one number for a token: approving for one order would undo it for the other.  Of
-    the coin that fees are paid in nothing is approved.
+    A router's allowance is one number for a token: approving for one order would undo it for the other.
     """
-    paid, _ = ends_of(order)
-    return paid != order.fee_asset and any(
-        (live.attempts or live.legs_done) and live.order.id != order.id and ends_of(live.order)[0] == paid
+    return any(
+        (live.attempts or live.legs_done) and live.order.id != order.id and _pays(live.order) == _pays(order)
         for live in books.live.values()
     )
+
+
+def _pays(order: Order) -> Asset:
+    return order.quote if order.side is Side.BUY else order.token
