@@ -1,6 +1,5 @@
 """The naive books of a schedule on a chain that forks: a fill can be undone until it is final."""
 
-
 from actors.messages import (
     Dead,
     Finalized,
