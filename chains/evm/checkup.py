@@ -12,7 +12,6 @@ from chains.evm.desk import Desk, desk_of
 from chains.evm.feed_fold import markets
 from chains.evm.feed_pools import Found, states
 from chains.evm.feed_pools import found as found_pools
-from chains.evm.networks import NATIVE_DECIMALS
 from chains.evm.node import Ask, Node, Revert
 from chains.evm.nodes import Nodes, nodes_of
 from chains.evm.pools import Pools
@@ -23,6 +22,7 @@ from chains.venue import Unanswered
 from storage.amounts import shown, to_units
 from storage.books import LiveOrder
 from storage.config import Settings
+from storage.config_evm import NATIVE_DECIMALS
 
 
 class Finding(Struct, frozen=True):

@@ -9,10 +9,11 @@ from msgspec.structs import replace
 
 from actors.messages import Asset, Caps, Order, Units
 from chains.evm.evidence import Chain
-from chains.evm.networks import NATIVE_DECIMALS, Network, native_of, network_of
+from chains.evm.networks import Network, native_of, network_of
 from chains.evm.routes import V2_FEE_PIPS, Version
 from storage.amounts import to_units
 from storage.config import Settings
+from storage.config_evm import NATIVE_DECIMALS
 from storage.evidence import Channel
 from storage.holdings import ends_of
 

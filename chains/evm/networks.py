@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from actors.messages import Asset, Units
 from chains.evm.evidence import Chain
 from storage.amounts import to_units
-from storage.config_evm import Evm
+from storage.config_evm import NATIVE_DECIMALS, Evm
 from storage.config_kinds import ADDRESSES
 from storage.strict_toml import refusal
 
@@ -144,7 +144,6 @@ KNOWN = {
         ),
     )
 }
-NATIVE_DECIMALS = 18
 NEEDED = ("chain_id", "native", "wrapped_native", "stable", "booked_depth", "final_depth", "block_seconds")
 TOGETHER = (("v2_router", "v2_factory"), ("v3_router", "v3_factory", "quoter"))
 
