@@ -2,12 +2,16 @@
 
 import pytest
 
+from actors.messages import Leg, Side
 from chains.devnet.abi import call_data
 from chains.devnet.odd import Behaviour
 from chains.devnet.wallets import OWNER
 from chains.evm import calldata
 from chains.evm.calldata import Swap
 from chains.evm.routes import Version, swap_call
+from chains.venue import Draft, Unanswered
+from tests.devnet.trading.desk import CHAIN
+from tests.devnet.trading.quoting import drafted, order_of, refused
 from tests.devnet.uniswap import FAR, ME, asked, ours, route, routers, sent, traded
 
 WAYS = [
@@ -111,6 +115,88 @@ def test_what_somebody_has_left_in_a_router_is_in_the_fill_if_it_has_arrived(dev
     expected = ours(devnet, way.backwards, bought.amount_out)
     _, sold = traded(devnet, way.backwards, bought.amount_out, expected, gets_native=True)
     assert sold.amount_out == expected + (1_000 if version is Version.V3 else 0)
+
+
+# -- what the venue makes of orders ------------------------------------------------------------------
+COIN = f"{CHAIN}:ETH"
+
+
+def drawn_up(net, order, versions, native_as):
+    """The draft, which the signer signs."""
+    draft = drafted(net, order, versions, native_as=native_as)
+    assert isinstance(draft, Draft), draft
+    asked_ns = draft.quoted.asked_ns if draft.quoted else 0
+    assert refused(net, order, draft, asked_ns, versions) is None
+    return draft
+
+
+@pytest.mark.parametrize("versions", ["v2", "v3"])
+@pytest.mark.parametrize("symbol", ["WBTC", "EURC"])
+def test_an_order_that_pays_the_coin_is_a_swap_at_once_and_its_sale_approves_the_token(
+    devnet, versions, symbol
+):
+    buy = order_of(devnet, symbol, AMOUNT, quote=COIN)
+    draft = drawn_up(devnet, buy, versions, "quote")
+    assert (draft.leg, draft.unsigned.value) == (Leg.SWAP, AMOUNT)
+    bought = sent(devnet, as_call(draft))
+    assert bought["status"] == "0x1"
+    held = devnet.balance(symbol, ME)
+    assert held >= draft.quoted.min_amount_out
+    sale = order_of(devnet, symbol, held, Side.SELL, quote=COIN)
+    approval = drawn_up(devnet, sale, versions, "quote")
+    assert (approval.leg, approval.unsigned.value) == (Leg.APPROVE, 0)
+    sent(devnet, as_call(approval))
+    draft = drawn_up(devnet, sale, versions, "quote")
+    assert (draft.leg, draft.unsigned.value) == (Leg.SWAP, 0)
+    coins = wei(devnet)
+    raw = sent(devnet, as_call(draft))
+    fee = int(raw["gasUsed"], 16) * int(raw["effectiveGasPrice"], 16)
+    assert wei(devnet) - coins + fee == draft.quoted.amount_out
+    assert left(devnet) == 0
+
+
+@pytest.mark.parametrize("versions", ["v2", "v3"])
+def test_the_coin_is_bought_as_a_token_and_sold_without_an_approval(devnet, versions):
+    buy = order_of(devnet, "WETH", 10**9, token=COIN)
+    approval = drawn_up(devnet, buy, versions, "token")
+    assert approval.leg is Leg.APPROVE
+    sent(devnet, as_call(approval))
+    draft = drawn_up(devnet, buy, versions, "token")
+    coins = wei(devnet)
+    raw = sent(devnet, as_call(draft))
+    fee = int(raw["gasUsed"], 16) * int(raw["effectiveGasPrice"], 16)
+    assert wei(devnet) - coins + fee == draft.quoted.amount_out
+    sale = order_of(devnet, "WETH", draft.quoted.amount_out, Side.SELL, token=COIN)
+    draft = drawn_up(devnet, sale, versions, "token")
+    assert (draft.leg, draft.unsigned.value) == (Leg.SWAP, sale.amount_in)
+    dollars = devnet.balance("USDC", ME)
+    sent(devnet, as_call(draft))
+    assert devnet.balance("USDC", ME) - dollars == draft.quoted.amount_out
+
+
+def as_call(draft):
+    unsigned = draft.unsigned
+    return calldata.Call(unsigned.to, bytes.fromhex(unsigned.data[2:]), unsigned.value)
+
+
+def test_a_token_with_a_tax_is_bought_for_the_coin_in_the_form_for_it_or_not_at_all(devnet):
+    devnet.behave(Behaviour(transfer_fee_bps=100))
+    buy = order_of(devnet, "ODD", 10**17, quote=COIN)
+    assert isinstance(drafted(devnet, buy, native_as="quote"), Unanswered)
+    draft = drafted(devnet, buy, native_as="quote", max_tax_bps=200, max_loss_bps=500)
+    assert draft.unsigned.data[2:10] == calldata.V2_PAYING_TAXED.selector.hex()
+    assert sent(devnet, as_call(draft))["status"] == "0x1"
+    assert devnet.balance("ODD", ME) == draft.quoted.amount_out
+    devnet.behave(Behaviour(sells_blocked=True))
+    blocked = drafted(devnet, buy, native_as="quote", max_tax_bps=200, max_loss_bps=500)
+    assert "the sale is blocked" in blocked.sentence
+
+
+def test_a_wallet_that_has_less_of_the_coin_than_the_order_pays_drafts_nothing(devnet):
+    devnet.set_wei(ME, AMOUNT - 1)
+    none = drafted(devnet, order_of(devnet, "WBTC", AMOUNT, quote=COIN), native_as="quote")
+    assert isinstance(none, Unanswered)
+    assert "nsufficient funds" in none.sentence
 
 
 def test_each_router_says_what_it_wraps_into(devnet):
