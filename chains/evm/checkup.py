@@ -146,7 +146,7 @@ async def _money(node: Node, desk: Desk, settings: Settings, invested: bool) -> 
     if desk.quote != desk.native:
         held = await tokens.balance_of(node, desk.quote_token, desk.wallet)
         wanted.append((await _quote_name(node, desk), held, least, desk.quote_decimals, not invested))
-    found = []
+    found = _small_cap(desk, gas + least) if both else []
     for name, held, least, decimals, matters in wanted:
         if isinstance(held, Unanswered):
             found.append(Finding(False, held.sentence))
@@ -157,6 +157,13 @@ async def _money(node: Node, desk: Desk, settings: Settings, invested: bool) -> 
         else:
             found.append(Finding(False, f"{words}: send at least {shown(least, decimals)}.", matters))
     return found
+
+
+def _small_cap(desk: Desk, least: int) -> list[Finding]:
+    if desk.capital_cap is None or desk.capital_cap >= least:
+        return []
+    words, wanted = (shown(each, NATIVE_DECIMALS) for each in (desk.capital_cap, least))
+    return [Finding(False, f"live.capital_cap: {words}, of which gas is paid too: write at least {wanted}.")]
 
 
 def _least_order(desk: Desk, settings: Settings) -> int:

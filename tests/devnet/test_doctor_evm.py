@@ -204,6 +204,9 @@ def test_of_the_coin_that_is_paid_with_an_order_and_gas_are_wanted_together(devn
     devnet.set_wei(TRADER.address, 139_999_999_999_999_999)
     (native,) = wrong(looked(devnet, native_as="quote", min_order="0.1"))
     assert native == f"{TRADER.address} holds 0.139999999999999999 ETH: send at least 0.14."
+    devnet.set_wei(TRADER.address, 10**18)
+    (cap,) = wrong(looked(devnet, native_as="quote", min_order="99.97"))[:1]
+    assert cap == "live.capital_cap: 100, of which gas is paid too: write at least 100.01."
     devnet.set_wei(TRADER.address, 40_000_000_000_000_000)
     invested = looked(
         devnet, native_as="quote", min_order="0.1", held=[f"devnet:{devnet.address_of('USDC')}"]
