@@ -84,7 +84,8 @@ async def swapped(bench: Bench) -> Draft | Unanswered:
     if isinstance(left, Unanswered):
         return left
     plan = Plan(offer, now, asked_ns)
-    return await (_swap_of(bench, plan) if left == order.amount_in else _approval_of(bench, plan, left))
+    enough = left == order.amount_in  # As always of the native coin, which is sent along.
+    return await (_swap_of(bench, plan) if enough else _approval_of(bench, plan, left))
 
 
 class Plan(Struct, frozen=True):
@@ -244,7 +245,7 @@ async def _trip(bench: Bench, offer: Offer, taxed: bool) -> Tried | Declined | U
 async def _simulated(
     bench: Bench, calls: tuple[Call, ...], block: Block
 ) -> tuple[wire.Call, ...] | Unanswered:
-    return await bench.node.simulate(_asks(bench.desk, calls), block.number)
+    return await bench.node.simulate(_asks(bench.desk, calls), block.number, roundtrip.OVERRIDES)
 
 
 def _asks(desk: Desk, calls: tuple[Call, ...]) -> list[Ask]:

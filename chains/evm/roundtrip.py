@@ -4,7 +4,8 @@
 What the sale pays must stand in its bytes before the purchase has run: so ask twice, at the same block, the
 second time with what the first one bought.  The tax is what the pools gave and the wallet did not get, and
 what the wallet paid and the pools did not get.  Price impact does not show: the sale moves the price back.
-The native coin needs no approval and leaves no log of its own: what comes of it is what the router unwraps.
+The native coin needs no approval; what a wallet has of it is told by a few bytes of code that only the
+simulation knows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,12 +17,15 @@ from chains.evm import wire
 from chains.evm.approval import Token, token_kind
 from chains.evm.calldata import APPROVE, BALANCE_OF, Call, Swap, read_uint
 from chains.evm.logs import in_order
-from chains.evm.receipts import amounts, hops, paid_out
+from chains.evm.receipts import amounts, hops
 from chains.evm.routes import Route, Version, swap_call
 from chains.evm.values import WORD, Declined
 from chains.venue import Unanswered
 
 FAR = (1 << 63) - 1  # A deadline that is not reached.
+# An address where nothing is, and there this code: CALLER BALANCE, as the one word that is returned.
+TELLER = "0x0000000000000000000000000000000000005eC1"
+OVERRIDES = {TELLER: {"code": "0x333160005260206000f3"}}
 
 
 class Trip(Struct, frozen=True, kw_only=True):
@@ -60,17 +64,17 @@ def calls(trip: Trip, bought: int | None = None) -> tuple[Call, ...]:
 
 def _named(trip: Trip, bought: int | None) -> dict[str, Call]:
     """The calls by name, in their order."""
-    quote, token = (BALANCE_OF.on(end, trip.wallet) for end in (trip.route.path[0], trip.route.path[-1]))
-    balances = {} if trip.pays_native else {"quote before": quote}
-    balances |= {} if trip.gets_native else {"token before": token}
-    approvals = {} if trip.pays_native else _approvals(trip, quote.to, "the quote", trip.amount_in)
-    buying = {**balances, **approvals, "buy": _buy(trip)}
-    buying |= {} if trip.gets_native else {"token after": token}
+    quote, token = trip.route.path[0], trip.route.path[-1]
+    has_quote, has_token = _held(trip, quote, trip.pays_native), _held(trip, token, trip.gets_native)
+    approvals = {} if trip.pays_native else _approvals(trip, quote, "the quote", trip.amount_in)
+    buying = {
+        "quote before": has_quote, "token before": has_token, **approvals, "buy": _buy(trip),
+        "token after": has_token,
+    }  # fmt: skip
     if bought is None:
         return buying
-    selling = {} if trip.gets_native else _approvals(trip, token.to, "the token", bought)
-    selling |= {"sell": _sell(trip, bought)}
-    return {**buying, **selling, **({} if trip.pays_native else {"quote after": quote})}
+    approvals = {} if trip.gets_native else _approvals(trip, token, "the token", bought)
+    return {**buying, **approvals, "sell": _sell(trip, bought), "quote after": has_quote}
 
 
 def bought_of(trip: Trip, answers: Answers) -> Units | Declined | Unanswered:
@@ -105,7 +109,8 @@ def _measured(trip: Trip, results: Mapping[str, wire.Call], bought: Units) -> Pa
         raise ValueError(f"the purchase gave {bought}, then {arrived}: ask both times at the same block")
     bought_for, gave = _bought(trip, results)
     sold, proceeds = _sold(trip, results)
-    back = _back(trip, results, proceeds)
+    back = _read(results, "quote after") - _read(results, "quote before") + trip.amount_in
+    back = min(back, proceeds) if trip.pays_native else back
     if bought > gave or not 0 <= back <= proceeds or proceeds == 0:
         raise ValueError(f"the pools gave {gave} and {proceeds}, the wallet got {bought} and {back}")
     buy_tax = max(_share(trip.amount_in - bought_for, trip.amount_in), _share(gave - bought, gave))
@@ -126,6 +131,10 @@ def _within(found: Passed, limits: Limits) -> Passed | Declined:
 
 
 # -- the calls ---------------------------------------------------------------------------------------
+def _held(trip: Trip, token: str, native: bool) -> Call:
+    return Call(TELLER, b"") if native else BALANCE_OF.on(token, trip.wallet)
+
+
 def _approvals(trip: Trip, token: str, name: str, amount: int) -> dict[str, Call]:
     """To zero first: some tokens refuse anything else while an allowance is left."""
     router = _router(trip)
@@ -167,11 +176,8 @@ def _results(trip: Trip, answers: Answers, bought: int | None) -> dict[str, wire
 
 
 def _refusal(trip: Trip, results: Mapping[str, wire.Call]) -> Declined | None:
-    """The first call that shows that the token can not be traded.  A wallet without money shows nothing.
-
-    Without the native coin that it is to pay, the node does not run the calls at all.
-    """
-    if not trip.pays_native and (held := _read(results, "quote before")) < trip.amount_in:
+    """The first call that shows that the token can not be traded.  A wallet without money shows nothing."""
+    if (held := _read(results, "quote before")) < trip.amount_in:
         raise ValueError(f"the wallet holds {held} of the {trip.amount_in} to pay: override its balance")
     for name, result in results.items():
         if name.endswith("at 0"):
@@ -189,22 +195,9 @@ def _read(results: Mapping[str, wire.Call], name: str) -> int:
 
 
 def _arrived(trip: Trip, results: Mapping[str, wire.Call]) -> Units:
-    if trip.gets_native:
-        _, gave = _bought(trip, results)
-        return _unwrapped(trip, results["buy"], gave)
-    return Units(_read(results, "token after") - _read(results, "token before"))
-
-
-def _back(trip: Trip, results: Mapping[str, wire.Call], proceeds: int) -> int:
-    if trip.pays_native:
-        return _unwrapped(trip, results["sell"], proceeds)
-    return _read(results, "quote after") - _read(results, "quote before") + trip.amount_in
-
-
-def _unwrapped(trip: Trip, result: wire.Call, gave: int) -> Units:
-    """Without what others have left in the router: the next one may take it."""
-    wrapped = trip.route.path[-1 if trip.gets_native else 0]
-    return Units(min(gave, paid_out(in_order(result.logs), wrapped, _router(trip))))
+    """Of the native coin not what others have left in the router, which pays it out too: it may be gone."""
+    arrived = _read(results, "token after") - _read(results, "token before")
+    return Units(min(arrived, _bought(trip, results)[1]) if trip.gets_native else arrived)
 
 
 def _bought(trip: Trip, results: Mapping[str, wire.Call]) -> tuple[int, int]:

@@ -4,12 +4,12 @@ import pytest
 from msgspec.structs import replace
 
 from chains.evm import calldata, wire
-from chains.evm.roundtrip import Limits, Passed, Trip, bought_of, judged
+from chains.evm.roundtrip import TELLER, Limits, Passed, Trip, bought_of, judged
 from chains.evm.roundtrip import calls as calls_of
 from chains.evm.routes import Route, Version
 from chains.evm.values import Declined
 from chains.venue import Unanswered
-from tests.chains.evm.raw import ME, POOL, ROUTER, USDC, WETH, v2_swap, withdrawal, words
+from tests.chains.evm.raw import ME, POOL, ROUTER, USDC, WETH, v2_swap, words
 
 TRIP = Trip(
     route=Route(Version.V2, (USDC, WETH), (3_000,)), pools=(POOL,), routers={Version.V2: ROUTER}, wallet=ME,
@@ -68,23 +68,23 @@ GETTING = replace(TRIP, gets_native=True)
 
 def named(calls):
     methods = {method.selector: method.name for method in calldata.METHODS}
-    return [methods[each.data[:4]] for each in calls]
+    return [methods[each.data[:4]] if each.data else "coins" for each in calls]
 
 
-def test_who_pays_the_native_coin_approves_nothing_and_asks_for_no_balance_of_it():
+def test_who_pays_the_native_coin_approves_nothing_and_its_balance_is_told_by_the_simulation():
     calls = calls_of(PAYING, 77)
     buy, sell = calldata.V2_PAYING_TAXED.name, calldata.V2_GETTING_TAXED.name
-    assert named(calls) == ["balanceOf", buy, "balanceOf", "approve", "approve", sell]
+    assert named(calls) == ["coins", "balanceOf", buy, "balanceOf", "approve", "approve", sell, "coins"]
     assert calls[: len(calls_of(PAYING))] == calls_of(PAYING)
-    assert [each.value for each in calls] == [0, 100_000, 0, 0, 0, 0]
-    assert {each.to for each in calls} == {USDC, ROUTER}
+    assert [each.value for each in calls] == [0, 0, 100_000, 0, 0, 0, 0, 0]
+    assert {each.to for each in calls} == {USDC, ROUTER, TELLER}
 
 
 def test_who_buys_the_native_coin_sells_it_without_an_approval():
     calls = calls_of(GETTING, 77)
     buy, sell = calldata.V2_GETTING_TAXED.name, calldata.V2_PAYING_TAXED.name
-    assert named(calls) == ["balanceOf", "approve", "approve", buy, sell, "balanceOf"]
-    assert [each.value for each in calls] == [0, 0, 0, 0, 77, 0]
+    assert named(calls) == ["balanceOf", "coins", "approve", "approve", buy, "coins", sell, "balanceOf"]
+    assert [each.value for each in calls] == [0, 0, 0, 0, 0, 0, 77, 0]
 
 
 # -- the purchase ------------------------------------------------------------------------------------
@@ -99,14 +99,14 @@ def test_a_purchase_that_brings_nothing_is_declined():
 # -- of the native coin -------------------------------------------------------------------------------
 def paying(arrived=1_000, back=99_000, gave=99_000):
     buy, sell = v2_swap(POOL, ME, (0, 100_000, 1_000, 0), 5), v2_swap(POOL, ROUTER, (1_000, 0, 0, gave), 9)
-    bought = [call(words(50)), call(logs=[buy]), call(words(50 + arrived))]
-    return [*bought, call(TRUE), call(TRUE), call(logs=[sell, withdrawal(ROUTER, back, 10)])]
+    bought = [call(words(10**6)), call(words(50)), call(logs=[buy]), call(words(50 + arrived))]
+    return [*bought, call(TRUE), call(TRUE), call(logs=[sell]), call(words(900_000 + back))]
 
 
 def getting(arrived=1_000, back=99_000):
     buy, sell = v2_swap(POOL, ROUTER, (100_000, 0, 0, 1_000), 5), v2_swap(POOL, ME, (0, 1_000, 99_000, 0), 9)
-    bought = [call(logs=[buy, withdrawal(ROUTER, arrived, 6)])]
-    return [call(words(100_000)), call(TRUE), call(TRUE), *bought, call(logs=[sell]), call(words(back))]
+    before = [call(words(100_000)), call(words(10**6)), call(TRUE), call(TRUE)]
+    return [*before, call(logs=[buy]), call(words(10**6 + arrived)), call(logs=[sell]), call(words(back))]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def getting(arrived=1_000, back=99_000):
         (PAYING, paying(back=98_505), Passed(1_000, 150, 0, 50)),
     ],
 )
-def test_what_comes_of_the_native_coin_is_what_the_router_unwraps(trip, answers, expected):
+def test_what_comes_of_the_native_coin_is_what_the_wallet_has_more_of_it(trip, answers, expected):
     assert bought_of(trip, answers[: len(calls_of(trip))]) == 1_000
     assert judged(trip, answers, 1_000, LIMITS) == expected
 
@@ -128,17 +128,15 @@ def test_what_comes_of_the_native_coin_is_what_the_router_unwraps(trip, answers,
 @pytest.mark.parametrize(
     ("trip", "answers", "kind", "sentence"),
     [
-        (PAYING, [*paying()[:5], call(error="no")], Declined, "the sale is blocked: no"),
-        (
-            PAYING,
-            [*paying()[:5], call(logs=[v2_swap(POOL, ROUTER, (1_000, 0, 0, 9), 9)])],
-            Unanswered,
-            "nothing",
-        ),
-        (PAYING, [*paying()[:1], call(error="no"), *paying()[2:]], Declined, "the purchase is blocked: no"),
+        (PAYING, [*paying()[:6], call(error="no"), paying()[7]], Declined, "the sale is blocked: no"),
+        (PAYING, [*paying()[:6], call(), paying()[7]], Unanswered, "0 swaps"),
+        (PAYING, [*paying()[:2], call(error="no"), *paying()[3:]], Declined, "the purchase is blocked: no"),
+        (PAYING, [call(words(99_999)), *paying()[1:]], Unanswered, "holds 99999 of the 100000"),
+        (PAYING, [call("0x"), *paying()[1:]], Unanswered, "balanceOf answered nothing"),
+        (PAYING, paying(back=-1), Unanswered, "the wallet got 1000 and -1"),
         (GETTING, [call(words(99_999)), *getting()[1:]], Unanswered, "holds 99999 of the 100000"),
-        (GETTING, [*getting()[:3], call(), *getting()[4:]], Unanswered, "0 swaps"),
-        (PAYING, paying()[:-1], Unanswered, "answers 5 calls of 6"),
+        (GETTING, [*getting()[:4], call(), *getting()[5:]], Unanswered, "0 swaps"),
+        (PAYING, paying()[:-1], Unanswered, "answers 7 calls of 8"),
     ],
 )
 def test_a_trade_of_the_coin_that_can_not_be_undone_or_seen_is_no_pass(trip, answers, kind, sentence):
