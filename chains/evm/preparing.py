@@ -61,6 +61,11 @@ class Bench(Struct, frozen=True):
     def order(self) -> Order:
         return self.live.order
 
+    @property
+    def sends_along(self) -> bool:
+        """The native coin itself is paid: it goes with the swap, and no allowance matters."""
+        return self.desk.native_ends(self.order)[0]
+
 
 async def swapped(bench: Bench) -> Draft | Unanswered:
     """An approval first, where one is missing.  Three rounds of questions: what there is, what it gives, and
@@ -84,7 +89,7 @@ async def swapped(bench: Bench) -> Draft | Unanswered:
     if isinstance(left, Unanswered):
         return left
     plan = Plan(offer, now, asked_ns)
-    enough = left == order.amount_in  # As always of the native coin, which is sent along.
+    enough = bench.sends_along or left == order.amount_in
     return await (_swap_of(bench, plan) if enough else _approval_of(bench, plan, left))
 
 
@@ -172,10 +177,7 @@ def _no(reason: Declined | Unanswered) -> Unanswered:
 
 
 async def _allowances(bench: Bench, token: str) -> dict[Version, int | Unanswered]:
-    """Of the native coin a router takes what is sent to it, and that is what the order pays."""
     node, desk = bench.node, bench.desk
-    if desk.native_ends(bench.order)[0]:
-        return dict.fromkeys(desk.routers, bench.order.amount_in)
     asked = (tokens.allowance(node, token, desk.wallet, router) for router in desk.routers.values())
     return dict(zip(desk.routers, await asyncio.gather(*asked), strict=True))
 
