@@ -54,11 +54,9 @@ class Side(StrEnum):
 class Leg(StrEnum):
     """What one transaction does for its order."""
 
-    WRAP = "wrap"  # Native coin into its ERC-20, for an order that pays with it.
     APPROVE = "approve"  # The router may take exactly what the order pays.
     REVOKE = "revoke"  # The router may take nothing: before another approval, or of what was left over.
-    SWAP = "swap"
-    UNWRAP = "unwrap"
+    SWAP = "swap"  # From and to the native coin too: the router wraps and unwraps it within.
     CANCEL = "cancel"  # Nothing but the nonce of an earlier transaction of the same order is used up.
 
 

@@ -181,10 +181,17 @@ class Books(Struct, frozen=True):
 
 def holdings(books: Books) -> dict[Asset, int]:
     """What the wallet has according to the books, while nothing is under way."""
-    money = books.ledger.accounts.items()
-    cash = {asset: account.free + account.reserved + account.unsettled for asset, account in money}
-    tokens = {position.token: int(position.quantity) for position in books.positions.values()}
-    return {asset: amount for asset, amount in {**cash, **tokens}.items() if amount}
+    held: dict[Asset, int] = {}
+    for asset, account in books.ledger.accounts.items():
+        held[asset] = account.free + account.reserved + account.unsettled
+    for position in books.positions.values():  # Of what pays for gas too: the coin itself can be held.
+        held[position.token] = held.get(position.token, 0) + position.quantity
+    return {asset: amount for asset, amount in held.items() if amount}
+
+
+def ends_of(order: Order) -> tuple[Asset, Asset]:
+    """What an order pays, and what it buys."""
+    return (order.quote, order.token) if order.side is Side.BUY else (order.token, order.quote)
 
 
 def of_another(books: Books, wallet: str, chain: str) -> str:

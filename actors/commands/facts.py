@@ -8,7 +8,6 @@ from actors.commands.naming import readable
 from actors.messages import Asset, Price, Role, StatusReport, Units
 
 T = TypeVar("T", bound=Struct)
-NATIVE_DECIMALS = 18  # Of what an EVM chain wants its fees in.
 
 
 class MarketFacts(Struct, frozen=True):

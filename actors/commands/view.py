@@ -9,9 +9,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from actors.commands.facts import NATIVE_DECIMALS, Facts, facts_of
+from actors.commands.facts import Facts, facts_of
 from actors.commands.naming import brief, named, readable, shortened
 from actors.messages import BPS, PRICE_SCALE, Price, RunState, StatusReport
+from storage.config_evm import NATIVE_DECIMALS
 from storage.consent import LIVE
 from storage.story import moment
 
@@ -244,11 +245,14 @@ def _name(facts: Facts, asset: str) -> str:
 
 
 def _money(facts: Facts, units: int | None) -> str:
-    """To cents; the summary has every digit."""
+    """To cents, and of a chain's own coin to millionths; the summary has every digit."""
     if units is None:
         return NOT_KNOWN
-    cents = round(units / 10**facts.portfolio.quote_decimals, 2)
-    return f"{cents + 0.0:,.2f}"  # Not "-0.00".
+    portfolio = facts.portfolio
+    coin = portfolio.quote == portfolio.fee_asset and not (portfolio.quote or "").startswith("paper:")
+    digits = 6 if coin else 2
+    rounded = round(units / 10**portfolio.quote_decimals, digits)
+    return f"{rounded + 0.0:,.{digits}f}"  # Not "-0.00".
 
 
 def _price(facts: Facts, price: Price | None) -> str:

@@ -7,13 +7,13 @@ from msgspec import Struct
 
 from actors.messages import Asset, Id, Instrument, Order, Side, Units, Unsigned
 from chains.evm import rollup, tokens
+from chains.evm.calldata import V2_WRAPPED, V3_WRAPPED, Method, read_address
 from chains.evm.desk import Desk, desk_of
 from chains.evm.feed_fold import markets
 from chains.evm.feed_pools import Found, states
 from chains.evm.feed_pools import found as found_pools
 from chains.evm.fees import most, offer
-from chains.evm.networks import NATIVE_DECIMALS
-from chains.evm.node import Node
+from chains.evm.node import Ask, Node, Revert
 from chains.evm.nodes import Nodes, nodes_of
 from chains.evm.pools import Pools
 from chains.evm.preparing import Bench, Place, tried
@@ -24,6 +24,7 @@ from chains.venue import Unanswered
 from storage.amounts import shown, to_units
 from storage.books import LiveOrder
 from storage.config import Settings
+from storage.config_evm import NATIVE_DECIMALS
 from storage.config_kinds import ADDRESSES
 
 
@@ -108,6 +109,8 @@ async def _contracts(node: Node, desk: Desk) -> list[Finding]:
         found.append(
             Finding(False, f"evm.stable_decimals: {network.stable_decimals}, but {said}; write that.")
         )
+    if network.native_as:
+        found += await _wrapping(node, desk)
     return found or [Finding(True, "Routers, factories, quoter and tokens are contracts of this chain.")]
 
 
@@ -135,20 +138,47 @@ async def _price(node: Node, desk: Desk, settings: Settings) -> Finding:
     return Finding(False, sentence, matters=False)
 
 
+async def _wrapping(node: Node, desk: Desk) -> list[Finding]:
+    """A router that wraps into another token would not trade what pools and quotes are asked about."""
+    network, found = desk.network, []
+    for key, method in (("v2_router", V2_WRAPPED), ("v3_router", V3_WRAPPED)):
+        router = getattr(network, key)
+        said = await _named_by(node, router, method) if router else network.wrapped_native
+        if said != network.wrapped_native:
+            words = said.sentence if isinstance(said, Unanswered) else f"it wraps into {said}"
+            sentence = f"evm.{key}: {words}, and evm.wrapped_native is {network.wrapped_native}"
+            found.append(Finding(False, f'{sentence}; write the right one, or native_as = "".'))
+    decimals = await tokens.decimals(node, network.wrapped_native)
+    if decimals != NATIVE_DECIMALS:
+        said = decimals.sentence if isinstance(decimals, Unanswered) else f"it says {decimals} decimals"
+        sentence = f"evm.wrapped_native: {said}, and the native coin has {NATIVE_DECIMALS}"
+        found.append(Finding(False, f"{sentence}; write its address."))
+    return found
+
+
+async def _named_by(node: Node, router: str, method: Method) -> str | Unanswered | None:
+    answer = await node.call(Ask(to=router, data=method.selector))
+    if isinstance(answer, Unanswered):
+        return answer
+    try:
+        return Unanswered("it does not say") if isinstance(answer, Revert) else read_address(method, answer)
+    except ValueError as error:
+        return Unanswered(str(error))
+
+
 async def _money(node: Node, desk: Desk, settings: Settings, invested: bool) -> list[Finding]:
-    native = await node.balance(desk.wallet)
-    stable = await tokens.balance_of(node, desk.network.stable, desk.wallet)
+    """For gas, and for orders, which are of the same coin where that is paid with."""
     orders = 1 if invested else 2  # To sell one position; else to buy it as well.
-    needed = orders * to_units(settings.evm.max_fee, NATIVE_DECIMALS)
-    stable_decimals = desk.network.stable_decimals
-    least_order = to_units(settings.limits.min_order, stable_decimals)
-    symbol = await tokens.symbol(node, desk.network.stable)
-    quote = f"of the stable token {desk.network.stable}" if isinstance(symbol, Unanswered) else symbol
-    found = []
-    for name, held, least, decimals, matters in (
-        (desk.network.native, native, needed, NATIVE_DECIMALS, True),
-        (quote, stable, least_order, stable_decimals, not invested),
-    ):
+    gas, least = orders * to_units(settings.evm.max_fee, NATIVE_DECIMALS), _least_order(desk, settings)
+    both = desk.quote == desk.native and not invested
+    wanted = [
+        (desk.network.native, await node.balance(desk.wallet), gas + least * both, NATIVE_DECIMALS, True)
+    ]
+    if desk.quote != desk.native:
+        held = await tokens.balance_of(node, desk.quote_token, desk.wallet)
+        wanted.append((await _quote_name(node, desk), held, least, desk.quote_decimals, not invested))
+    found = _small_cap(desk, gas + least) if both else []
+    for name, held, least, decimals, matters in wanted:
         if isinstance(held, Unanswered):
             found.append(Finding(False, held.sentence))
             continue
@@ -158,6 +188,22 @@ async def _money(node: Node, desk: Desk, settings: Settings, invested: bool) -> 
         else:
             found.append(Finding(False, f"{words}: send at least {shown(least, decimals)}.", matters))
     return found
+
+
+def _small_cap(desk: Desk, least: int) -> list[Finding]:
+    if desk.capital_cap is None or desk.capital_cap >= least:
+        return []
+    words, wanted = (shown(each, NATIVE_DECIMALS) for each in (desk.capital_cap, least))
+    return [Finding(False, f"live.capital_cap: {words}, of which gas is paid too: write at least {wanted}.")]
+
+
+def _least_order(desk: Desk, settings: Settings) -> int:
+    return to_units(settings.limits.min_order, desk.quote_decimals)
+
+
+async def _quote_name(node: Node, desk: Desk) -> str:
+    symbol = await tokens.symbol(node, desk.quote_token)
+    return f"of the stable token {desk.quote_token}" if isinstance(symbol, Unanswered) else symbol
 
 
 async def _trades(
@@ -171,7 +217,7 @@ async def _trades(
     findings = [] if isinstance(priced, dict) else [Finding(False, priced.sentence)]
     for listing in found.listings:
         token = listing.instrument.token
-        name = f"{found.symbols[desk.address(token)]} ({desk.address(token)})"
+        name = f"{found.symbols[token]} ({token.rpartition(':')[2]})"
         one = await _trade(first, desk, settings, token, head)
         sentence = f"{name}: {one.sentence}"
         if token in held and one.matters and not one.ok:
@@ -183,7 +229,11 @@ async def _trades(
 
 
 async def _owned(node: Node, desk: Desk, instrument: Instrument, name: str) -> Finding | None:
-    """What no record explains is nobody's to sell; but it may be what another data folder has bought."""
+    """What no record explains is nobody's to sell; but it may be what another data folder has bought.  Of the
+    native coin every wallet has some.
+    """
+    if instrument.token == desk.native:
+        return None
     owned = await tokens.balance_of(node, desk.address(instrument.token), desk.wallet)
     if isinstance(owned, Unanswered):
         return Finding(False, f"{name}: {owned.sentence}")
@@ -200,13 +250,16 @@ async def _owned(node: Node, desk: Desk, instrument: Instrument, name: str) -> F
 
 async def _trade(node: Node, desk: Desk, settings: Settings, token: Asset, head: Block) -> Finding:
     """The smallest order: quoted, bought and sold again on the node's own machine; it must be there."""
-    amount = Units(to_units(settings.limits.min_order, desk.network.stable_decimals))
-    has = await tokens.balance_of(node, desk.network.stable, desk.wallet)
+    amount, what = Units(_least_order(desk, settings)), _payment(desk)
+    coin = desk.quote == desk.native
+    has = await (
+        node.balance(desk.wallet) if coin else tokens.balance_of(node, desk.quote_token, desk.wallet)
+    )
     if isinstance(has, Unanswered):
         return Finding(False, f"{has.sentence}.")
     if has < amount:  # What that is worth is said where money is looked at.
         words = f"to buy it and sell it again is tried once the wallet has {settings.limits.min_order}"
-        return Finding(False, f"{words} of the stable token.", matters=False)
+        return Finding(False, f"{words} {what}.", matters=False)
     order = Order(
         id=Id("doctor"), side=Side.BUY, strategy="doctor", token=token, quote=desk.quote, amount_in=amount,
         fee_asset=desk.native, max_fee=Units(0), slippage_bps=desk.slippage_bps, at_ns=0, deadline_ns=0,
@@ -220,4 +273,8 @@ async def _trade(node: Node, desk: Desk, settings: Settings, token: Asset, head:
     sentence = getattr(found, "sentence", "")
     if sentence:
         return Finding(False, f"{sentence}.")
-    return Finding(True, f"{settings.limits.min_order} of the stable token buy it and sell it again.")
+    return Finding(True, f"{settings.limits.min_order} {what} buy it and sell it again.")
+
+
+def _payment(desk: Desk) -> str:
+    return desk.network.native if desk.quote == desk.native else "of the stable token"

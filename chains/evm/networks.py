@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from actors.messages import Asset, Units
 from chains.evm.evidence import Chain
 from storage.amounts import to_units
-from storage.config_evm import Evm
+from storage.config_evm import NATIVE_DECIMALS, Evm
 from storage.config_kinds import ADDRESSES
 from storage.strict_toml import refusal
 
@@ -33,6 +33,7 @@ class Network(Struct, frozen=True, kw_only=True):
     chain_id: int
     native: str  # Symbol of what pays for gas.
     wrapped_native: str
+    native_as: str = ""  # What pools know as the wrapped coin is traded as the coin: "token", or "quote".
     stable: str
     stable_decimals: int = 6
     v2_router: str = ""
@@ -147,7 +148,6 @@ KNOWN = {
         ),
     )
 }
-NATIVE_DECIMALS = 18
 NEEDED = ("chain_id", "native", "wrapped_native", "stable", "booked_depth", "final_depth", "block_seconds")
 TOGETHER = (("v2_router", "v2_factory"), ("v3_router", "v3_factory", "quoter"))
 
@@ -204,6 +204,9 @@ def _sound(network: Network, evm: Evm, place: str) -> Network:
             raise refusal(
                 place, f"evm.{missing[0]}", "", f"it belongs to {others}; write it, or remove those"
             )
+    if network.native_as == "token" and network.stable == network.wrapped_native:
+        fix = 'evm.stable is the wrapped coin, which would be paid for itself; "quote" pays with the coin'
+        raise refusal(place, "evm.native_as", network.native_as, fix)
     if not (network.v2_router or network.v3_router):
         raise refusal(place, "evm.v2_router", "", "nothing can be traded without a router; write one")
     if network.booked_depth > network.final_depth:

@@ -61,6 +61,11 @@ class Bench(Struct, frozen=True):
     def order(self) -> Order:
         return self.live.order
 
+    @property
+    def sends_along(self) -> bool:
+        """The native coin itself is paid: it goes with the swap, and no allowance matters."""
+        return self.desk.native_ends(self.order)[0]
+
 
 async def swapped(bench: Bench) -> Draft | Unanswered:
     """An approval first, where one is missing.  Three rounds of questions: what there is, what it gives, and
@@ -84,7 +89,8 @@ async def swapped(bench: Bench) -> Draft | Unanswered:
     if isinstance(left, Unanswered):
         return left
     plan = Plan(offer, now, asked_ns)
-    return await (_swap_of(bench, plan) if left == order.amount_in else _approval_of(bench, plan, left))
+    enough = bench.sends_along or left == order.amount_in
+    return await (_swap_of(bench, plan) if enough else _approval_of(bench, plan, left))
 
 
 class Plan(Struct, frozen=True):
@@ -155,7 +161,7 @@ async def revoked(bench: Bench) -> Draft | Unanswered | None:
 
 def _approval(signed: Signed) -> tuple[Unsigned, Approve]:
     approved = unsigned_of(signed.raw)
-    allowed = decoded(approved.data)
+    allowed = decoded(approved)
     assert isinstance(allowed, Approve), f"{signed.tx_id} is booked as an approval, and is none"
     return approved, allowed
 
@@ -216,9 +222,10 @@ async def _trip(bench: Bench, offer: Offer, taxed: bool) -> Tried | Declined | U
     What the purchase brings is guessed from the quote: if it brings something else, both are asked again.
     """
     desk, buys = bench.desk, bench.order.side is Side.BUY
+    pays, gets = desk.native_ends(bench.order)
     trip = Trip(
         route=offer.quoted.route, pools=offer.pools, routers=desk.routers, wallet=desk.wallet,
-        amount_in=bench.order.amount_in, taxed=taxed,
+        amount_in=bench.order.amount_in, taxed=taxed, pays_native=pays, gets_native=gets,
     )  # fmt: skip
     guess = Units(offer.quoted.amount_out)
     answers = await _simulated(bench, roundtrip.calls(trip, guess if buys else None), offer.block)
@@ -241,7 +248,7 @@ async def _trip(bench: Bench, offer: Offer, taxed: bool) -> Tried | Declined | U
 async def _simulated(
     bench: Bench, calls: tuple[Call, ...], block: Block
 ) -> tuple[wire.Call, ...] | Unanswered:
-    return await bench.node.simulate(_asks(bench.desk, calls), block.number)
+    return await bench.node.simulate(_asks(bench.desk, calls), block.number, roundtrip.OVERRIDES)
 
 
 def _asks(desk: Desk, calls: tuple[Call, ...]) -> list[Ask]:
@@ -264,12 +271,15 @@ def _evidence(order: Order, offer: Offer, out: Units, router: str, asked_ns: int
 
 
 def _swap(bench: Bench, offer: Offer, evidence: Evidence) -> Swap:
+    pays, gets = bench.desk.native_ends(bench.order)
     return Swap(
         path=offer.quoted.route.path,
         amount_in=bench.order.amount_in,
         min_amount_out=evidence.min_amount_out,
         recipient=bench.desk.wallet,
         deadline=bench.order.deadline_ns // SECOND_NS,
+        pays_native=pays,
+        gets_native=gets,
     )
 
 

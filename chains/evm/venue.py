@@ -157,13 +157,13 @@ class EvmVenue:
         return newest.max_fee_per_gas, min(self._desk.gas_cap, live.fee_left // newest.gas)
 
     async def _trades(self, attempts: tuple[Signed, ...]) -> dict[str, Trade] | Unanswered:
-        swaps = {each.tx_id: swap for each in attempts if (swap := swap_of(each)) is not None}
+        swaps = [(each, swap) for each in attempts if (swap := swap_of(each)) is not None]
         trades = {}
-        for tx_id, swap in swaps.items():
+        for signed, swap in swaps:
             pools = await self._nodes.ask(partial(self._pools.addresses, route=route_of(swap)))
             if isinstance(pools, Unanswered):
                 return pools
-            trades[tx_id] = trade_of(swap, pools)
+            trades[signed.tx_id] = trade_of(swap, pools, unsigned_of(signed.raw).to)
         return trades
 
     # -- a chain goes on by itself ----------------------------------------------------------------------

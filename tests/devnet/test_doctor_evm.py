@@ -15,7 +15,7 @@ from chains.devnet.wallets import OWNER, STRANGER, TRADER
 from chains.devnet.world import Kind
 from chains.evm.checkup import checkup
 from storage import keystore
-from storage.config import Live, Run, Settings
+from storage.config import Limits, Live, Run, Settings
 from storage.config_evm import Evm
 from storage.layout import log_path
 from storage.log import Log
@@ -25,7 +25,7 @@ from tests.devnet.proxy import Fault, Proxy
 NOWHERE = "http://127.0.0.1:1"
 
 
-def settings(net, wallet=TRADER.address, **changes):
+def settings(net, wallet=TRADER.address, min_order="5", **changes):
     table = tomllib.loads(configuration(net))["evm"]
     usual = {
         "pools": [net.addresses.pool(Kind.V3, "WETH", "USDC", 500).address],
@@ -33,7 +33,8 @@ def settings(net, wallet=TRADER.address, **changes):
     }
     evm = msgspec.convert({**table, **usual, **changes}, Evm)
     live = Live(i_understand=True, capital_cap="100", position_cap="10", wallet=wallet)
-    return Settings(run=Run(mode="live", feed="chain"), live=live, evm=evm)
+    limits = Limits(min_order=min_order)
+    return Settings(run=Run(mode="live", feed="chain"), live=live, evm=evm, limits=limits)
 
 
 def looked(net, wallet=TRADER.address, late_seconds=0, held=(), **changes):
@@ -64,6 +65,36 @@ def test_a_wallet_with_money_two_nodes_and_a_pool_is_well_and_every_thing_is_nam
         f"WETH ({devnet.address_of('WETH')}): 5 of the stable token buy it and sell it again.",
     ):
         assert part in text
+
+
+@pytest.mark.parametrize(
+    ("native_as", "sentence"),
+    [
+        ("quote", "USDC ({usdc}): 0.1 ETH buy it and sell it again."),
+        ("token", "ETH (ETH): 0.1 of the stable token buy it and sell it again."),
+    ],
+)
+def test_where_the_coin_itself_is_traded_it_is_tried_and_its_wrapping_looked_at(devnet, native_as, sentence):
+    found = looked(devnet, native_as=native_as, min_order="0.1")
+    assert wrong(found) == []
+    assert sentence.format(usdc=devnet.address_of("USDC")) in [each.sentence for each in found]
+
+
+def test_a_router_that_wraps_into_something_else_is_named(devnet):
+    other = devnet.address_of("LINK")  # A contract, of 18 decimals, and no wrapped coin.
+    sentences = wrong(looked(devnet, native_as="quote", wrapped_native=other))
+    for key in ("v2_router", "v3_router"):
+        assert (
+            f"evm.{key}: it wraps into {devnet.addresses.weth}, and evm.wrapped_native is {other}; write the "
+            f'right one, or native_as = "".'
+        ) in sentences
+    usdc = devnet.address_of("USDC")
+    sentences = wrong(looked(devnet, native_as="quote", wrapped_native=usdc, stable=devnet.addresses.weth))
+    assert (
+        "evm.wrapped_native: it says 6 decimals, and the native coin has 18; write its address." in sentences
+    )
+    odd = wrong(looked(devnet, native_as="quote", v2_router=usdc))
+    assert any(each.startswith("evm.v2_router: it does not say, and evm.wrapped_native is") for each in odd)
 
 
 # -- nodes --
@@ -205,6 +236,20 @@ def test_a_wallet_that_has_put_all_its_money_into_a_position_may_start_to_sell_i
     devnet.set_wei(STRANGER.address, 2 * 10**16 - 1)
     (native,) = wrong(looked(devnet, STRANGER.address, held=held))
     assert "send at least 0.02" in native
+
+
+def test_of_the_coin_that_is_paid_with_an_order_and_gas_are_wanted_together(devnet):
+    devnet.set_wei(TRADER.address, 139_999_999_999_999_999)
+    (native,) = wrong(looked(devnet, native_as="quote", min_order="0.1"))
+    assert native == f"{TRADER.address} holds 0.139999999999999999 ETH: send at least 0.14."
+    devnet.set_wei(TRADER.address, 10**18)
+    (cap,) = wrong(looked(devnet, native_as="quote", min_order="99.97"))[:1]
+    assert cap == "live.capital_cap: 100, of which gas is paid too: write at least 100.01."
+    devnet.set_wei(TRADER.address, 40_000_000_000_000_000)
+    invested = looked(
+        devnet, native_as="quote", min_order="0.1", held=[f"devnet:{devnet.address_of('USDC')}"]
+    )
+    assert wrong(invested) == []  # It can pay for its sales.
 
 
 # -- the key: found before any node is asked --

@@ -188,7 +188,7 @@ def test_10_the_least_amount_and_the_price_of_gas_are_in_the_bytes_and_within_th
     router = at.v2_router if versions == "v2" else at.v3_router
     sent(devnet, APPROVE.on(devnet.address_of("USDC"), router, order.amount_in))
     draft = drafted(devnet, order, versions)
-    swap = decoded(draft.unsigned.data)
+    swap = decoded(draft.unsigned)
     assert swap.min_amount_out * 10_000 >= draft.quoted.amount_out * 9_950
     assert (swap.min_amount_out - 1) * 10_000 < draft.quoted.amount_out * 9_950
     assert draft.unsigned.max_fee_per_gas <= 50 * GWEI
@@ -241,7 +241,7 @@ def test_11_an_allowance_that_is_left_is_set_to_zero_first_where_the_token_wants
     order = order_of(devnet, "ODD", 10**19, Side.SELL)
     draft = drafted(devnet, order)
     assert draft.leg is Leg.REVOKE
-    assert decoded(draft.unsigned.data) == Approve(devnet.addresses.v2_router, 0)
+    assert decoded(draft.unsigned) == Approve(devnet.addresses.v2_router, 0)
 
 
 def test_11_an_approval_that_allowed_nothing_is_not_made_again_but_one_that_a_reorg_has_lost_is(devnet):
@@ -262,7 +262,7 @@ def test_11_an_approval_is_exact_and_a_node_that_does_not_answer_brings_none(dev
     order = order_of(devnet, "EURC")
     draft = drafted(devnet, order)
     assert draft.leg is Leg.APPROVE
-    assert decoded(draft.unsigned.data) == Approve(devnet.addresses.v2_router, order.amount_in)
+    assert decoded(draft.unsigned) == Approve(devnet.addresses.v2_router, order.amount_in)
     with Proxy(devnet.url) as one, Proxy(devnet.url) as other:
         for proxy in (one, other):
             proxy.rule = lambda method, _: Fault.BUSY if method == "eth_call" else None

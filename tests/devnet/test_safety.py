@@ -85,7 +85,7 @@ def simulated(net, wallet, calls, lent=None):
         {"from": wallet, "to": call.to, "data": "0x" + call.data.hex(), "value": hex(call.value)}
         for call in calls
     ]
-    block = {"calls": asked, "stateOverrides": lent or {}}
+    block = {"calls": asked, "stateOverrides": roundtrip.OVERRIDES | (lent or {})}
     (answers,) = wire.simulated(net.rpc.call("eth_simulateV1", {"blockStateCalls": [block]}, "latest"))
     return answers
 
@@ -126,6 +126,23 @@ def test_an_honest_token_passes_with_what_the_real_trade_then_brings(devnet, sym
     assert bought.amount_out == found.amount_out
     lost = way.amount_in - sold.amount_out
     assert (found.loss_bps - 1) * way.amount_in < lost * 10_000 <= found.loss_bps * way.amount_in
+
+
+@pytest.mark.parametrize("native", ["pays_native", "gets_native"])
+@pytest.mark.parametrize(("version", "fee"), [(Version.V2, 3_000), (Version.V3, 500)])
+def test_a_trip_of_the_native_coin_loses_what_the_real_trade_then_loses(devnet, version, fee, native):
+    symbols, amount = (("WETH", "USDC"), 10**18) if native == "pays_native" else (("USDC", "WETH"), 10**9)
+    way = trip(devnet, symbols, version, (fee,), amount, **{native: True})
+    devnet.give("WETH", routers(devnet)[version], 5)  # Of somebody else.
+    found = judgement(devnet, way)
+    assert isinstance(found, Passed), found
+    assert found.amount_out == ours(devnet, way.route, amount)
+    _, bought = traded(devnet, way.route, amount, taxed=way.taxed, **{native: True})
+    back = "gets_native" if native == "pays_native" else "pays_native"
+    _, sold = traded(devnet, way.route.backwards, found.amount_out, taxed=way.taxed, **{back: True})
+    assert bought.amount_out - found.amount_out == (5 if native == "gets_native" else 0)
+    lost = amount - sold.amount_out + (5 if native == "pays_native" else 0)
+    assert (found.loss_bps - 1) * amount < lost * 10_000 <= found.loss_bps * amount
 
 
 @pytest.mark.parametrize(
@@ -202,8 +219,8 @@ def test_a_wallet_without_money_proves_nothing_and_is_lent_some_for_the_simulati
     assert devnet.balance("USDC", poor.wallet) == 0
 
 
-def test_the_native_token_is_wrapped_within_the_simulation(devnet):
-    way = trip(devnet, ("WETH", "WBTC"), amount=10**17, wallet=STRANGER.address, wraps=True)
+def test_who_pays_the_native_coin_needs_it_and_nothing_else(devnet):
+    way = trip(devnet, ("WETH", "WBTC"), amount=10**17, wallet=STRANGER.address, pays_native=True)
     assert isinstance(judgement(devnet, way), Passed)
     devnet.set_wei(STRANGER.address, 0)
     with pytest.raises(RpcError, match="Insufficient funds"):

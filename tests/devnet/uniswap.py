@@ -86,11 +86,17 @@ def theirs(net, way, amount_in):
     return method.read(asked(net, call))[0]
 
 
-def traded(net, way, amount_in, min_out=1, taxed=False):
-    """(receipt as the node gives it, the fill that we read in it): approved exactly, then swapped."""
+def traded(net, way, amount_in, min_out=1, taxed=False, **native):
+    """(receipt as the node gives it, the fill that we read in it): approved exactly, then swapped.
+
+    `native`: pays_native or gets_native, where an end of the way is the coin itself; that is not approved.
+    """
     router = routers(net)[way.version]
-    approved(net, way.path[0], router, amount_in)
-    swap = Swap(path=way.path, amount_in=amount_in, min_amount_out=min_out, recipient=ME, deadline=FAR)
+    if not native.get("pays_native"):
+        approved(net, way.path[0], router, amount_in)
+    swap = Swap(
+        path=way.path, amount_in=amount_in, min_amount_out=min_out, recipient=ME, deadline=FAR, **native
+    )
     raw = sent(net, swap_call(way, routers(net), swap, taxed))
-    trade = Trade(way.version, way.path, pools(net, way), amount_in, min_out)
+    trade = Trade(way.version, way.path, pools(net, way), amount_in, min_out, router, **native)
     return raw, fill(wire.receipt(raw), Sent(raw["transactionHash"], ME), trade, 1)

@@ -113,6 +113,13 @@ class Naive:
     def free(self) -> int:
         return self.cash - sum(self.set_aside.values())
 
+    def owned(self) -> Counter[str]:
+        """What pays for gas may be held as a position too."""
+        sums = Counter({USDC: self.cash})
+        sums.update(self.gas)
+        sums.update(self.held)
+        return sums
+
     def free_gas(self, asset: str) -> int:
         aside = self.gas_aside.items()
         return self.gas[asset] - sum(most for id, most in aside if self.orders[id].fee_asset == asset)
@@ -302,7 +309,5 @@ class Naive:
         landed = self.chain.landed_orders
         demand(len(landed) == len(set(landed)), "exactly-once: an order has landed twice")
         chain = {asset: amount for asset, amount in self.chain.balance.items() if amount}
-        ours = {
-            asset: amount for asset, amount in {**self.held, USDC: self.cash, **self.gas}.items() if amount
-        }
+        ours = {asset: amount for asset, amount in self.owned().items() if amount}
         demand(ours == chain, f"the chain has {chain}, our books {ours}")

@@ -109,8 +109,7 @@ class EvmNaive(ForkNaive):
         real[self.chain.fee_asset] -= self.chain.stolen
         chain = {asset: amount for asset, amount in self.chain.balance.items() if amount}
         demand(chain == {asset: amount for asset, amount in real.items() if amount}, f"{chain}, and {real}")
-        ours = {**self.held, USDC: self.cash, **self.gas}
-        ours = {asset: amount for asset, amount in ours.items() if amount}
+        ours = {asset: amount for asset, amount in self.owned().items() if amount}
         booked = {asset: amount for asset, amount in self.summed(self.effects).items() if amount}
         demand(ours == booked, f"our books have {ours}, what is booked adds up to {booked}")
 

@@ -1,7 +1,5 @@
 """The naive books of a schedule on a chain that forks: a fill can be undone until it is final."""
 
-from collections import Counter
-
 from actors.messages import (
     Dead,
     Finalized,
@@ -12,7 +10,6 @@ from actors.messages import (
     Side,
 )
 from tests.simulation.checks import Naive, demand
-from tests.simulation.outside import USDC
 
 
 class ForkNaive(Naive):
@@ -120,7 +117,7 @@ class ForkNaive(Naive):
         landed = self.chain.landed_orders
         demand(len(landed) == len(set(landed)), "exactly-once: an order has landed twice")
         chain = {asset: amount for asset, amount in self.chain.balance.items() if amount}
-        ours = Counter({**self.held, USDC: self.cash, **self.gas})
+        ours = self.owned()
         ours[self.chain.fee_asset] += self.lost_fees() - stolen
         ours = {asset: amount for asset, amount in ours.items() if amount}
         demand(ours == chain, f"the chain has {chain}, our books {ours}")

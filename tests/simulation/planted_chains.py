@@ -258,4 +258,32 @@ MUTANTS = (
         "    return 0\n",
         harness=EVM,
     ),  # liveness
+    Mutant(
+        "a swap of the coin sends another value than the order pays",
+        "chains/evm/caps.py",
+        '    yield from _is("value", bytes_.value, order.amount_in if native else 0)\n',
+        '    if not native:\n        yield from _is("value", bytes_.value, 0)\n',
+        harness=pytested("chains/evm/test_caps_native.py"),
+    ),  # caps-on-bytes
+    Mutant(
+        "the router pays out less of the coin than the swap must give",
+        "chains/evm/decoding.py",
+        "    if least != swap.min_amount_out:\n",
+        "    if least > swap.min_amount_out:\n",
+        harness=pytested("chains/evm/test_caps_native.py"),
+    ),  # caps-on-bytes
+    Mutant(
+        "whatever the router unwraps first is taken for what has arrived",
+        "chains/evm/receipts.py",
+        "    return every[-1]\n",
+        "    return every[0]\n",
+        harness=pytested("chains/evm/test_receipts.py"),
+    ),  # settle-from-chain
+    Mutant(
+        "a position in what pays for gas hides what is left for gas",
+        "storage/holdings.py",
+        "        held[position.token] = held.get(position.token, 0) + position.quantity\n",
+        "        held[position.token] = int(position.quantity)\n",
+        harness=pytested("storage/test_fee_asset.py"),
+    ),  # settle-from-chain
 )

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from actors.messages import Allowed, Append, Deposited, Id, Landed, Leg, Order, Reversed, Reverted, RolledBack
 from chains.venue import Receipt
+from storage.holdings import holdings
 from storage.trades import local, opening, signing, trade
-from tests.deals import GAS, UNIT, USDC, WBTC, WETH, Desk, close, order, propose
+from tests.deals import GAS, UNIT, USDC, WBTC, WETH, Desk, close, order, propose, terms
 from tests.simulation.checks import Violation
 from tests.simulation.fork_checks import ForkNaive
 from tests.storage.test_legs import played
@@ -61,15 +62,18 @@ class Pair:
         self.read = len(self.desk.appends)
         assert self.naive.free() == self.desk.account().free
         assert self.naive.free_gas(GAS) == self.desk.books.ledger.account(GAS).free
+        owned = {asset: amount for asset, amount in self.naive.owned().items() if amount}
+        assert owned == holdings(self.desk.books)
 
 
+@pytest.mark.parametrize("tokens", [(WETH, WBTC), (GAS, WBTC)])  # The coin itself can be a position.
 @pytest.mark.parametrize("seed", range(6))
-def test_they_agree_on_what_is_free_of_both_assets(seed):
+def test_they_agree_on_what_is_free_of_both_assets(seed, tokens):
     chance, pair = Random(seed), Pair(1_000 * UNIT, 600)
     desk = pair.desk
-    desk.terms = replace(desk.terms, fee_asset=GAS, max_fee=9)
+    desk.terms = replace(terms(tokens=tokens), fee_asset=GAS, max_fee=9)
     for at_ns in range(1, 50):
-        token = chance.choice([WETH, WBTC])
+        token = chance.choice(tokens)
         verdict = desk.wish(close(token, at_ns) if token in desk.books.positions else propose(token, at_ns))
         if isinstance(verdict, Order):
             pair.compare()

@@ -8,10 +8,11 @@ from msgspec.structs import replace
 from actors.messages import Deposited, Landed, Order, Refusal, Reserved, Returned, Side, Status
 from storage.audit import audited
 from storage.books import book, faults, fold
+from storage.holdings import holdings
 from storage.ledger import broken
 from storage.snapshots import packed, unpacked
 from storage.trades import local, opening, rollback, settlement, trade
-from tests.deals import GAS, UNIT, USDC, WBTC, WETH, Desk, close, order, propose
+from tests.deals import GAS, UNIT, USDC, WBTC, WETH, Desk, close, order, propose, terms
 
 BUY = order("o1", amount=100, max_fee=5, fee_asset=GAS)
 
@@ -147,12 +148,46 @@ def test_a_sell_that_is_undone_leaves_its_position_without_gas_in_its_result():
     assert (cash.realised, cash.free, gas.fees, gas.free) == (1, 1_001, 4, 5)
 
 
+def test_what_pays_for_gas_can_be_held_as_a_position_and_neither_pays_for_the_other():
+    made = desk(gas=9)
+    made.append(opening(replace(BUY, token=GAS)))
+    made.land("o1", 70, fee=3)
+    assert holdings(made.books) == {USDC: 900, GAS: 9 - 3 + 70}
+    sale = order("o2", 70, 5, token=GAS, side=Side.SELL, fee_asset=GAS, position="o1/p", closes=True)
+    made.append(opening(sale))
+    made.sign("o2")
+    assert made.books.ledger.reservations == {"o2": {GAS: 5}}
+    with pytest.raises(AssertionError, match="not_enough_funds"):
+        made.settle(Landed("o2", "o2/tx1", "block 1", 70, 120, 7))  # One more than is free.
+    made.settle(Landed("o2", "o2/tx1", "block 1", 70, 120, 4))
+    assert holdings(made.books) == {USDC: 1_020, GAS: 9 - 3 - 4}
+    assert made.books.ledger.account(GAS).deposits == 9
+
+
+def test_what_pays_for_gas_can_be_what_is_paid_with_and_one_reservation_holds_both():
+    made = Desk(0)
+    made.note(local("coins", Deposited(GAS, 1_000), 0))
+    made.append(opening(replace(BUY, quote=GAS)))
+    assert made.books.ledger.reservations == {"o1": {GAS: 105}}
+    made.land("o1", 7, fee=3)
+    assert holdings(made.books) == {GAS: 1_000 - 100 - 3, WETH: 7}
+    assert made.books.positions[WETH].fees == 3
+    sale = order("o2", 7, 5, side=Side.SELL, quote=GAS, fee_asset=GAS, position="o1/p", closes=True)
+    made.append(opening(sale))
+    made.land("o2", 102, fee=1)
+    assert holdings(made.books) == {GAS: 1_000 - 100 - 3 + 102 - 1}
+    assert made.books.day.losses == 1  # 102 for 100, and 4 of gas.
+    audit = audited(enumerate(made.records, 1))
+    assert (audit.broken, audit.free[GAS], audit.fees[GAS], audit.realised[GAS]) == ([], 998, 4, 2)
+
+
+@pytest.mark.parametrize("tokens", [(WETH, WBTC), (GAS, WBTC)])
 @pytest.mark.parametrize("seed", range(12))
-def test_whatever_becomes_of_orders_books_and_audit_agree_on_both_assets(seed):
+def test_whatever_becomes_of_orders_books_and_audit_agree_on_both_assets(seed, tokens):
     chance, made = Random(seed), desk(gas=400, capital=1_000 * UNIT)
-    made.terms = replace(made.terms, fee_asset=GAS, max_fee=5)
+    made.terms = replace(terms(tokens=tokens), fee_asset=GAS, max_fee=5)
     for at_ns in range(1, 60):
-        token = chance.choice([WETH, WBTC])
+        token = chance.choice(tokens)
         wish = close(token, at_ns, portion_bps=chance.choice([4_000, 10_000]))
         verdict = made.wish(wish if token in made.books.positions else propose(token, at_ns))
         if isinstance(verdict, Order):

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from chains.evm.receipts import Sent, Trade, cost, fill
 from chains.evm.routes import Version
+from chains.evm.values import ZERO_ADDRESS
 from chains.evm.wire import Malformed
 from chains.venue import Receipt, Unanswered
 from tests.chains.evm.raw import (
@@ -23,14 +24,15 @@ from tests.chains.evm.raw import (
     transfer,
     v2_swap,
     v3_swap,
+    withdrawal,
 )
 
 SENT = Sent(TX, ME)
 FEE = 120_000 * 10**9
-BUY = Trade(Version.V2, (USDC, WETH), (POOL,), 1_000, 90)
-FEED = Trade(Version.V3, (USDC, WETH), (POOL,), 1_000, 90)
-HOPS = Trade(Version.V2, (USDC, WETH, WBTC), (POOL, POOL_2), 1_000, 5)
-HOPS_3 = Trade(Version.V3, (USDC, WETH, WBTC), (POOL, POOL_2), 1_000, 5)
+BUY = Trade(Version.V2, (USDC, WETH), (POOL,), 1_000, 90, ROUTER)
+FEED = Trade(Version.V3, (USDC, WETH), (POOL,), 1_000, 90, ROUTER)
+HOPS = Trade(Version.V2, (USDC, WETH, WBTC), (POOL, POOL_2), 1_000, 5, ROUTER)
+HOPS_3 = Trade(Version.V3, (USDC, WETH, WBTC), (POOL, POOL_2), 1_000, 5, ROUTER)
 
 PAID = transfer(USDC, ME, POOL, 1_000)
 GOT = transfer(WETH, POOL, ME, 100)
@@ -122,6 +124,72 @@ def test_a_token_that_hides_a_part_of_what_was_paid_gives_no_amount():
 def test_a_v3_pool_that_ran_dry_took_what_it_took():
     logs = [transfer(USDC, ME, POOL, 600), GOT, v3_swap(POOL, ME, (600, -100))]
     assert fill(receipt(logs), SENT, FEED, 5) == landed(600, 100)
+
+
+# -- the native coin: it logs nothing ----------------------------------------------------------------
+PAYING = Trade(Version.V2, (WETH, USDC), (POOL,), 1_000, 90, ROUTER, pays_native=True)
+PAYING_3 = replace(PAYING, version=Version.V3)
+GETTING = replace(BUY, gets_native=True)
+GETTING_3 = replace(FEED, gets_native=True)
+WRAPPED = transfer(WETH, ROUTER, POOL, 1_000)  # By the router, of what was sent to it.
+IN_DOLLARS = transfer(USDC, POOL, ME, 100)
+BOUGHT, BOUGHT_3 = v2_swap(POOL, ME, (0, 1_000, 100, 0)), v3_swap(POOL, ME, (-100, 1_000))
+TO_ROUTER = transfer(WETH, POOL, ROUTER, 100)
+SOLD, SOLD_3 = v2_swap(POOL, ROUTER, (1_000, 0, 0, 100)), v3_swap(POOL, ROUTER, (1_000, -100))
+UNWRAPPED = withdrawal(ROUTER, 100)
+
+
+@pytest.mark.parametrize(
+    ("trade", "logs", "expected"),
+    [
+        (PAYING, [WRAPPED, IN_DOLLARS, BOUGHT], landed(1_000, 100)),
+        (PAYING_3, [IN_DOLLARS, WRAPPED, BOUGHT_3], landed(1_000, 100)),
+        (GETTING, [PAID, TO_ROUTER, SOLD, UNWRAPPED], landed(1_000, 100)),
+        (GETTING_3, [TO_ROUTER, PAID, SOLD_3, UNWRAPPED], landed(1_000, 100)),
+        (GETTING_3, [TO_ROUTER, PAID, SOLD_3, transfer(WETH, ROUTER, ZERO_ADDRESS, 100)], landed(1_000, 100)),
+        # What somebody has left in the router is paid out too.
+        (GETTING_3, [TO_ROUTER, PAID, SOLD_3, withdrawal(ROUTER, 103)], landed(1_000, 103)),
+        # A token that is called amidst the swap lets the router unwrap for itself, and leaves us the least.
+        (
+            GETTING_3,
+            [TO_ROUTER, withdrawal(ROUTER, 10), PAID, SOLD_3, withdrawal(ROUTER, 90)],
+            landed(1_000, 90),
+        ),
+        # The router keeps what a pool that ran dry has not taken: it was paid all the same.
+        (PAYING_3, [IN_DOLLARS, v3_swap(POOL, ME, (-100, 600))], landed(1_000, 100)),
+        # The token is sent on within the transaction.
+        (PAYING, [WRAPPED, IN_DOLLARS, BOUGHT, transfer(USDC, ME, POOL_2, 3)], landed(1_000, 97)),
+    ],
+)
+def test_of_the_native_coin_the_value_was_paid_and_what_the_router_unwrapped_has_arrived(
+    trade, logs, expected
+):
+    assert fill(receipt(logs), SENT, trade, 5) == expected
+
+
+@pytest.mark.parametrize(
+    ("trade", "logs", "sentence"),
+    [
+        (GETTING, [PAID, TO_ROUTER, SOLD], f"{ROUTER} has unwrapped nothing of {WETH}"),
+        (GETTING, [PAID, TO_ROUTER, SOLD, withdrawal(ME, 100)], "has unwrapped nothing"),
+        (GETTING, [PAID, TO_ROUTER, SOLD, withdrawal(ROUTER, 100, wrapped=USDC)], "has unwrapped nothing"),
+        (GETTING, [PAID, TO_ROUTER, SOLD, withdrawal(ROUTER, 89)], "89 arrived, and the order takes 90"),
+        (GETTING_3, [TO_ROUTER, PAID, SOLD_3, UNWRAPPED, withdrawal(ROUTER, 1)], "1 arrived"),
+        (GETTING, [PAID, GOT, SWAP, UNWRAPPED], "0 swaps"),  # It paid us, and not the router.
+        (GETTING_3, [TO_ROUTER, SOLD_3, UNWRAPPED], "took 1000, and 0 was sent"),
+        (PAYING, [WRAPPED, BOUGHT], "0 arrived"),
+        (PAYING, [WRAPPED, transfer(USDC, POOL, ME, 101), BOUGHT], "101 arrived, but the last pool gave 100"),
+        (PAYING_3, [IN_DOLLARS, v3_swap(POOL, ME, (-100, 1_001))], "took 1001, and 1000 was sent"),
+        (PAYING_3, [IN_DOLLARS, v3_swap(POOL, ME, (-100, 0))], "took 0, and 1000 was sent"),
+    ],
+)
+def test_logs_that_contradict_a_trade_of_the_coin_are_no_fill(trade, logs, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        fill(receipt(logs), SENT, trade, 5)
+
+
+def test_a_sale_for_the_coin_that_shows_no_payment_gives_no_amount():
+    assert isinstance(fill(receipt([TO_ROUTER, SOLD, UNWRAPPED]), SENT, GETTING, 5), Unanswered)
 
 
 # -- the receipt itself ------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from chains.evm import calldata, wire
-from chains.evm.roundtrip import Limits, Passed, Trip, bought_of, judged
+from chains.evm.roundtrip import TELLER, Limits, Passed, Trip, bought_of, judged
 from chains.evm.roundtrip import calls as calls_of
 from chains.evm.routes import Route, Version
 from chains.evm.values import Declined
@@ -62,10 +62,29 @@ def test_the_first_calls_buy_and_the_second_sell_what_was_bought():
     assert {each.value for each in second} == {0}
 
 
-def test_ether_is_wrapped_first():
-    wrapping = replace(TRIP, route=TRIP.route.backwards, amount_in=9, wraps=True)
-    first = calls_of(wrapping)[0]
-    assert (first.to, first.data.hex(), first.value) == (WETH, "d0e30db0", 9)
+PAYING = replace(TRIP, route=TRIP.route.backwards, pays_native=True)  # Dollars for the coin, and back.
+GETTING = replace(TRIP, gets_native=True)
+
+
+def named(calls):
+    methods = {method.selector: method.name for method in calldata.METHODS}
+    return [methods[each.data[:4]] if each.data else "coins" for each in calls]
+
+
+def test_who_pays_the_native_coin_approves_nothing_and_its_balance_is_told_by_the_simulation():
+    calls = calls_of(PAYING, 77)
+    buy, sell = calldata.V2_PAYING_TAXED.name, calldata.V2_GETTING_TAXED.name
+    assert named(calls) == ["coins", "balanceOf", buy, "balanceOf", "approve", "approve", sell, "coins"]
+    assert calls[: len(calls_of(PAYING))] == calls_of(PAYING)
+    assert [each.value for each in calls] == [0, 0, 100_000, 0, 0, 0, 0, 0]
+    assert {each.to for each in calls} == {USDC, ROUTER, TELLER}
+
+
+def test_who_buys_the_native_coin_sells_it_without_an_approval():
+    calls = calls_of(GETTING, 77)
+    buy, sell = calldata.V2_GETTING_TAXED.name, calldata.V2_PAYING_TAXED.name
+    assert named(calls) == ["balanceOf", "coins", "approve", "approve", buy, "coins", sell, "balanceOf"]
+    assert [each.value for each in calls] == [0, 0, 0, 0, 0, 0, 77, 0]
 
 
 # -- the purchase ------------------------------------------------------------------------------------
@@ -75,6 +94,55 @@ def test_what_was_bought_is_the_balance_after_less_the_one_before():
 
 def test_a_purchase_that_brings_nothing_is_declined():
     assert bought_of(TRIP, purchase(arrived=0)) == Declined("the purchase brings nothing")
+
+
+# -- of the native coin -------------------------------------------------------------------------------
+def paying(arrived=1_000, back=99_000, gave=99_000):
+    buy, sell = v2_swap(POOL, ME, (0, 100_000, 1_000, 0), 5), v2_swap(POOL, ROUTER, (1_000, 0, 0, gave), 9)
+    bought = [call(words(10**6)), call(words(50)), call(logs=[buy]), call(words(50 + arrived))]
+    return [*bought, call(TRUE), call(TRUE), call(logs=[sell]), call(words(900_000 + back))]
+
+
+def getting(arrived=1_000, back=99_000):
+    buy, sell = v2_swap(POOL, ROUTER, (100_000, 0, 0, 1_000), 5), v2_swap(POOL, ME, (0, 1_000, 99_000, 0), 9)
+    before = [call(words(100_000)), call(words(10**6)), call(TRUE), call(TRUE)]
+    return [*before, call(logs=[buy]), call(words(10**6 + arrived)), call(logs=[sell]), call(words(back))]
+
+
+@pytest.mark.parametrize(
+    ("trip", "answers", "expected"),
+    [
+        (PAYING, paying(), Passed(1_000, 100, 0, 0)),
+        (GETTING, getting(), Passed(1_000, 100, 0, 0)),
+        # What somebody has left in the router is not counted on.
+        (PAYING, paying(back=99_500), Passed(1_000, 100, 0, 0)),
+        (GETTING, getting(arrived=1_007), Passed(1_000, 100, 0, 0)),
+        (PAYING, paying(back=98_505), Passed(1_000, 150, 0, 50)),
+    ],
+)
+def test_what_comes_of_the_native_coin_is_what_the_wallet_has_more_of_it(trip, answers, expected):
+    assert bought_of(trip, answers[: len(calls_of(trip))]) == 1_000
+    assert judged(trip, answers, 1_000, LIMITS) == expected
+
+
+@pytest.mark.parametrize(
+    ("trip", "answers", "kind", "sentence"),
+    [
+        (PAYING, [*paying()[:6], call(error="no"), paying()[7]], Declined, "the sale is blocked: no"),
+        (PAYING, [*paying()[:6], call(), paying()[7]], Unanswered, "0 swaps"),
+        (PAYING, [*paying()[:2], call(error="no"), *paying()[3:]], Declined, "the purchase is blocked: no"),
+        (PAYING, [call(words(99_999)), *paying()[1:]], Unanswered, "holds 99999 of the 100000"),
+        (PAYING, [call("0x"), *paying()[1:]], Unanswered, "balanceOf answered nothing"),
+        (PAYING, paying(back=-1), Unanswered, "the wallet got 1000 and -1"),
+        (GETTING, [call(words(99_999)), *getting()[1:]], Unanswered, "holds 99999 of the 100000"),
+        (GETTING, [*getting()[:4], call(), *getting()[5:]], Unanswered, "0 swaps"),
+        (PAYING, paying()[:-1], Unanswered, "answers 7 calls of 8"),
+    ],
+)
+def test_a_trade_of_the_coin_that_can_not_be_undone_or_seen_is_no_pass(trip, answers, kind, sentence):
+    found = judged(trip, answers, 1_000, LIMITS)
+    assert isinstance(found, kind)
+    assert sentence in found.sentence
 
 
 # -- the verdict -------------------------------------------------------------------------------------

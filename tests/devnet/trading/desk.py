@@ -13,13 +13,15 @@ from msgspec.structs import replace
 from actors.messages import Id, Instrument, StatusReport
 from chains.devnet.devnet import Devnet
 from chains.devnet.wallets import TRADER
+from chains.evm.desk import Desk
+from chains.evm.networks import network_of
 from storage import keystore
 from storage.books import Books, fold
 from storage.config import Exits, Limits, Live, Run, Settings
 from storage.config_evm import Evm
 from storage.layout import log_path, logs_path
 from storage.log_file import records
-from tests.devnet.trading.cast import DEAD, DEATH, GO, HUSH, PAUSE, SCRIPT, Death, Script
+from tests.devnet.trading.cast import BUY_WEI, DEAD, DEATH, GO, HUSH, PAUSE, SCRIPT, Death, Script
 from tests.devnet.trading.launcher import PASSWORD, SETTINGS
 
 ROOT = Path(__file__).parents[3]
@@ -51,10 +53,13 @@ def evm_of(net: Devnet, urls: tuple[str, ...], versions: str = "v2 v3", **others
     return Evm(**(fields | others))
 
 
-def instruments_of(net: Devnet, symbols) -> tuple[Instrument, ...]:
-    quote = f"{CHAIN}:{net.address_of(net.addresses.quote)}"
-    tokens = ((f"{CHAIN}:{net.address_of(each)}", net.addresses.tokens[each].decimals) for each in symbols)
-    return tuple(Instrument(token, quote, decimals, 6, 3_000) for token, decimals in tokens)
+def instruments_of(net: Devnet, symbols, evm: Evm) -> tuple[Instrument, ...]:
+    """As the venue names them: where the coin itself is traded it stands for its wrapped form."""
+    desk = Desk(network=network_of(evm), wallet=TRADER.address)
+    tokens = ((desk.asset(net.address_of(each)), net.addresses.tokens[each].decimals) for each in symbols)
+    return tuple(
+        Instrument(token, desk.quote, decimals, desk.quote_decimals, 3_000) for token, decimals in tokens
+    )
 
 
 class Trading:
@@ -71,6 +76,7 @@ class Trading:
         evm=(),
         cast=CAST,
         limits=OPEN,
+        native_as="",
         **script,
     ):
         self.net, self.folder, self.cast = net, folder, cast
@@ -78,13 +84,15 @@ class Trading:
         both = urls or (net.url, net.url.replace("127.0.0.1", "localhost"))
         self.settings = Settings(
             run=Run(mode="live", feed="live", data_dir=str(folder)),
-            limits=limits,
+            limits=limits if native_as != "quote" else replace(limits, min_order="0.01"),
             exits=NO_EXITS,
             live=Live(i_understand=True, capital_cap="1000000", position_cap="1000", wallet=TRADER.address),
-            evm=evm_of(net, both, versions, **dict(evm)),
+            evm=evm_of(net, both, versions, native_as=native_as, **dict(evm)),
         )
+        if native_as == "quote":
+            script = {"buy_units": BUY_WEI, **script}
         (folder / SETTINGS).write_bytes(json.encode(self.settings))
-        self.script = Script(instruments=instruments_of(net, symbols), **script)
+        self.script = Script(instruments=instruments_of(net, symbols, self.settings.evm), **script)
         (folder / SCRIPT).write_bytes(json.encode(self.script))
         (folder / PASSWORD).write_text("a good password")
         os.chmod(folder / PASSWORD, 0o600)

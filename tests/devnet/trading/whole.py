@@ -10,7 +10,7 @@ import sys
 import time
 
 from tests.devnet.trading.desk import ROOT
-from tests.devnet.trading.matrix import Cell, cells, played
+from tests.devnet.trading.matrix import Cell, cells, coin_cells, played
 
 CARELESS = "tests.devnet.trading.careless"
 
@@ -23,7 +23,7 @@ def control() -> list[str]:
 
 def matrix(until: float) -> list[Cell]:
     """Those in which something was wrong."""
-    wrong, every = [], cells()
+    wrong, every = [], [*cells(), *coin_cells()]
     for number, cell in enumerate(every):
         if time.monotonic() > until:
             print(f"matrix: the time was over after {number} of {len(every)} cells", flush=True)
