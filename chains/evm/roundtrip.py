@@ -1,6 +1,6 @@
 """The whole trade on the node's own machine before a byte is signed: buy, and sell again what was bought.
 
-`eth_simulateV1` runs approve, buy, approve and sell one after another and shows their logs; nothing is sent.
+The node runs approve, buy, approve and sell one after another, and balances between them; nothing is sent.
 What the sale pays must stand in its bytes before the purchase has run: so ask twice, at the same block, the
 second time with what the first one bought.  The tax is what the pools gave and the wallet did not get, and
 what the wallet paid and the pools did not get.  Price impact does not show: the sale moves the price back.
@@ -14,18 +14,21 @@ from actors.messages import BPS, Units
 from chains.evm import wire
 from chains.evm.approval import Token, token_kind
 from chains.evm.calldata import APPROVE, BALANCE_OF, DEPOSIT, Call, Swap, read_uint
-from chains.evm.logs import in_order
-from chains.evm.receipts import amounts, hops
 from chains.evm.routes import Route, Version, swap_call
 from chains.evm.values import WORD, Declined
 from chains.venue import Unanswered
 
 FAR = (1 << 63) - 1  # A deadline that is not reached.
-# The calls by name, in their order.
+# The calls by name, in their order; "first" is what the first pool has of the quote, "last" what the last one
+# has of the token.
 BUYING = (
-    "quote before", "token before", "approving the quote at 0", "approving the quote", "buy", "token after",
+    "quote before", "token before", "first before", "last before",
+    "approving the quote at 0", "approving the quote", "buy",
+    "token after", "first between", "last between",
 )  # fmt: skip
-SELLING = ("approving the token at 0", "approving the token", "sell", "quote after")
+SELLING = (
+    "approving the token at 0", "approving the token", "sell", "quote after", "first after", "last after",
+)  # fmt: skip
 
 
 class Trip(Struct, frozen=True, kw_only=True):
@@ -50,6 +53,7 @@ class Passed(Struct, frozen=True):
     sell_tax_bps: int
 
 
+WHEN = ("before", "between", "after")
 Answers = Sequence[wire.Call]  # One for each call.
 
 
@@ -61,18 +65,27 @@ def calls(trip: Trip, bought: int | None = None) -> tuple[Call, ...]:
     quote, token = trip.route.path[0], trip.route.path[-1]
     router, back = trip.routers[trip.route.version], trip.route.backwards
     wrap = (Call(quote, DEPOSIT.data(), trip.amount_in),) if trip.wraps else ()
+    has_quote, has_token = BALANCE_OF.on(quote, trip.wallet), BALANCE_OF.on(token, trip.wallet)
+    edges = BALANCE_OF.on(quote, trip.pools[0]), BALANCE_OF.on(token, trip.pools[-1])
     buying = (
         *wrap,
-        BALANCE_OF.on(quote, trip.wallet),
-        BALANCE_OF.on(token, trip.wallet),
+        has_quote,
+        has_token,
+        *edges,
         *_approvals(quote, router, trip.amount_in),
         _swap(trip, trip.route, trip.amount_in),
-        BALANCE_OF.on(token, trip.wallet),
+        has_token,
+        *edges,
     )
     if bought is None:
         return buying
-    selling = (*_approvals(token, router, bought), _swap(trip, back, bought))
-    return (*buying, *selling, BALANCE_OF.on(quote, trip.wallet))
+    return (
+        *buying,
+        *_approvals(token, router, bought),
+        _swap(trip, back, bought),
+        has_quote,
+        *edges,
+    )
 
 
 def bought_of(trip: Trip, answers: Answers) -> Units | Declined | Unanswered:
@@ -106,8 +119,9 @@ def _measured(trip: Trip, results: Mapping[str, wire.Call], bought: Units) -> Pa
     if (arrived := _arrived(results)) != bought:
         raise ValueError(f"the purchase gave {bought}, then {arrived}: ask both times at the same block")
     back = _read(results, "quote after") - _read(results, "quote before") + trip.amount_in
-    bought_for, gave = _edges(trip, results["buy"], trip.route, trip.pools)
-    sold, proceeds = _edges(trip, results["sell"], trip.route.backwards, trip.pools[::-1])
+    first, last = ([_read(results, f"{edge} {when}") for when in WHEN] for edge in ("first", "last"))
+    bought_for, gave = first[1] - first[0], last[0] - last[1]
+    sold, proceeds = last[2] - last[1], first[1] - first[2]
     if bought > gave or not 0 <= back <= proceeds or proceeds == 0:
         raise ValueError(f"the pools gave {gave} and {proceeds}, the wallet got {bought} and {back}")
     buy_tax = max(_share(trip.amount_in - bought_for, trip.amount_in), _share(gave - bought, gave))
@@ -151,7 +165,7 @@ def _results(trip: Trip, answers: Answers, bought: int | None) -> dict[str, wire
 def _refusal(trip: Trip, results: Mapping[str, wire.Call]) -> Declined | None:
     """The first call that shows that the token can not be traded.  A wallet without money shows nothing."""
     if (held := _read(results, "quote before")) < trip.amount_in:
-        raise ValueError(f"the wallet holds {held} of the {trip.amount_in} to pay: override its balance")
+        raise ValueError(f"the wallet holds {held} of the {trip.amount_in} to pay")
     for name, result in results.items():
         if name.endswith("at 0"):
             continue  # Whether that did anything shows in the approval after it.
@@ -169,14 +183,6 @@ def _read(results: Mapping[str, wire.Call], name: str) -> int:
 
 def _arrived(results: Mapping[str, wire.Call]) -> Units:
     return Units(_read(results, "token after") - _read(results, "token before"))
-
-
-def _edges(trip: Trip, result: wire.Call, route: Route, pools: tuple[str, ...]) -> tuple[int, int]:
-    """What the first pool of the route took and the last one gave."""
-    swaps = hops(route.version, pools, trip.wallet, in_order(result.logs))
-    took, _ = amounts(swaps[0], *route.path[:2])
-    _, gave = amounts(swaps[-1], *route.path[-2:])
-    return took, gave
 
 
 def _share(part: int, whole: int) -> int:

@@ -70,8 +70,6 @@ class Call(Struct, frozen=True):
 
     succeeded: bool
     output: bytes
-    gas_used: int
-    logs: tuple[Log, ...]
     error: str = ""
 
 
@@ -207,10 +205,12 @@ def transaction(value: Any) -> Transaction:
     )
 
 
-def simulated(value: Any) -> tuple[tuple[Call, ...], ...]:
-    """The calls of each simulated block."""
+def simulated(value: Any) -> tuple[Call, ...]:
+    """The calls of the one block that was simulated."""
     blocks = [table(each, "the simulated block") for each in rows(value, "the simulation")]
-    return tuple(tuple(_call(call) for call in rows(each.get("calls"), "the calls")) for each in blocks)
+    if len(blocks) != 1:
+        raise Malformed(f"the simulation has {len(blocks)} blocks, not 1")
+    return tuple(_call(call) for call in rows(blocks[0].get("calls"), "the calls"))
 
 
 def _call(value: Any) -> Call:
@@ -221,8 +221,6 @@ def _call(value: Any) -> Call:
     return Call(
         status == 1,
         data(fields.get("returnData"), "the call's returnData"),
-        quantity(fields.get("gasUsed"), "the call's gasUsed"),
-        logs(fields.get("logs", [])),
         words(message),
     )
 

@@ -64,6 +64,7 @@ class Proxy:
         self.moved_to = ""  # A URL.
         self.asked = []  # Every method that arrived, in order.
         self.requests = []  # The methods of each request: several of a batch.
+        self.unknown = set()  # Methods that it does not have.
         self.refusal = None  # Called for each batch: what it says instead, or None.
         self.faults = []  # (method, fault).
         self._loop = asyncio.new_event_loop()
@@ -164,6 +165,9 @@ class Proxy:
                 return told(asked, error={"code": -32005, "message": "daily request count exceeded"})
             case Fault.OLD_HEAD:
                 asked = await self._older(asked)
+        if asked["method"] in self.unknown:
+            message = f"the method {asked['method']} does not exist/is not available"
+            return told(asked, error={"code": -32601, "message": message})
         answer = await self._behind(asked)
         match fault:
             case Fault.NULL:
