@@ -84,7 +84,6 @@ GET_POOL = _method("1698ee82", "getPool", "address address uint24", "address")
 SLOT0 = _method("3850c7bd", "slot0", "", "uint160 int24 uint16 uint16 uint16 uint8 bool")
 LIQUIDITY = _method("1a686502", "liquidity", "", "uint128")
 FEE = _method("ddca3f43", "fee", "", "uint24")
-TICK_SPACING = _method("d0c93a7c", "tickSpacing", "", "int24")
 TICKS = _method("f30dba93", "ticks", "int24", "uint128 int128 uint256 uint256 int56 uint160 uint32 bool")
 TICK_BITMAP = _method("5339c296", "tickBitmap", "int16", "uint256")
 QUOTE_SINGLE = _method(

@@ -8,7 +8,7 @@ from chains.devnet.odd import Approval, Behaviour
 from chains.devnet.rpc import RpcError
 from chains.devnet.wallets import STRANGER
 from chains.evm import calldata, roundtrip
-from chains.evm.approval import Step, decide, read_allowance, token_kind, unproven
+from chains.evm.approval import Step, decide, token_kind, unproven
 from chains.evm.calldata import Call, Swap
 from chains.evm.connection import Limits as Client
 from chains.evm.connection import Paces
@@ -27,9 +27,8 @@ CLIENT = Client(requests_per_second=10_000)
 
 # -- approvals ---------------------------------------------------------------------------------------
 def allowed(net):
-    return read_allowance(
-        asked(net, calldata.ALLOWANCE.on(net.address_of("ODD"), ME, net.addresses.v2_router))
-    )
+    call = calldata.ALLOWANCE.on(net.address_of("ODD"), ME, net.addresses.v2_router)
+    return calldata.read_uint(calldata.ALLOWANCE, asked(net, call))
 
 
 def tried(net):
