@@ -9,8 +9,9 @@ times nanoseconds.
 from collections.abc import Mapping
 from typing import Any
 
-from eth_utils.address import to_checksum_address
 from msgspec import Struct
+
+from chains.evm.values import checksummed
 
 SECOND_NS = 10**9
 LARGEST = 2**256
@@ -111,7 +112,7 @@ def hash32(value: Any, what: str) -> str:
 def address(value: Any, what: str) -> str:
     if not _is_hex(value) or len(value) != 42:
         raise Malformed(f"{what} is {_shown(value)}, and no address")
-    return str(to_checksum_address(value))
+    return checksummed(value)
 
 
 def block(value: Any) -> Block:
