@@ -16,6 +16,7 @@ MOST = 50  # Questions in a request.
 # Nodes answer a batch one by one: what takes long must not keep others waiting.  And what sends is sent once.
 ALONE = {"eth_sendRawTransaction", "eth_simulateV1", "eth_estimateGas", "eth_getLogs"}
 REFUSED = {400, 405, 413}  # What servers say to a batch that they do not take.
+QUIET = 3  # Turns of the loop.
 LIMIT_CODES = {-32005, 429}  # "Too many requests", said inside an answer.
 
 Answer = tuple[Any, float | None]  # As the node gave it; and when a connection was made for it, if one was.
@@ -41,7 +42,7 @@ class Batches:
         if method in ALONE:
             return await self._one(endpoint, params)
         if not self._waiting:
-            loop.call_soon(self._leave)
+            loop.call_soon(self._leave, 0, 0)
         question = _Question(endpoint, params, loop.create_future())
         self._waiting.append(question)
         return await question.answer
@@ -51,7 +52,12 @@ class Batches:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
-    def _leave(self) -> None:
+    def _leave(self, before: int, quiet: int) -> None:
+        """Once nobody new comes: tasks that begin together ask a few turns of the loop after one another."""
+        quiet = 0 if len(self._waiting) > before else quiet + 1
+        if quiet < QUIET:
+            asyncio.get_running_loop().call_soon(self._leave, len(self._waiting), quiet)
+            return
         waiting, self._waiting = [each for each in self._waiting if not each.answer.done()], []
         for at in range(0, len(waiting), self._most):
             task = asyncio.create_task(self._carry(waiting[at : at + self._most]))
