@@ -52,9 +52,9 @@ def gas_limit(estimate: int, margin_bps: int) -> int:
     return -(-estimate * (BPS + margin_bps) // BPS)
 
 
-def most(limit: int, fees: Fees) -> Units:
-    """Native units that a transaction can cost at most, without what a rollup adds for its data on L1."""
-    return Units(limit * fees.max_fee_per_gas)
+def most(limit: int, fees: Fees, l1_fee: int = 0) -> Units:
+    """Native units that a transaction can cost at most; a rollup adds the fee of its data on L1."""
+    return Units(limit * fees.max_fee_per_gas + l1_fee)
 
 
 def _more(fee: int) -> int:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from chains.evm import sequence, wire
 from chains.evm.connection import TRIES, Connection, Paces, Result, RpcError
+from chains.evm.sequence import Overrides
 from chains.evm.wire import Block, Call, Log, Malformed, Receipt, Transaction
 from chains.venue import Taken, Unanswered
 
@@ -154,7 +155,7 @@ class Node:
         return await self._read("eth_getCode", [address, _at(at)], lambda value: wire.data(value, "the code"))
 
     async def call(
-        self, ask: Ask, at: At = "latest", overrides: dict[str, Any] | None = None
+        self, ask: Ask, at: At = "latest", overrides: Overrides | None = None
     ) -> bytes | Revert | Unanswered:
         """`overrides`: address to balance, nonce, code, state or stateDiff, as in geth's eth_call."""
         params = [ask.fields(), _at(at), *([overrides] if overrides else [])]
@@ -165,30 +166,38 @@ class Node:
             "eth_estimateGas", [ask.fields()], lambda value: wire.quantity(value, "the gas")
         )
 
-    async def simulate(self, asks: Sequence[Ask], at: At = "latest") -> tuple[Call, ...] | Unanswered:
+    async def simulate(
+        self, asks: Sequence[Ask], at: At = "latest", overrides: Overrides | None = None
+    ) -> tuple[Call, ...] | Unanswered:
         """The calls of one sender, one after the other in one block on top of `at`; one result for each."""
-        found = await self._simulated(asks, at) if self._simulates else None
+        found = await self._simulated(asks, at, overrides) if self._simulates else None
         if found is None:
             self._simulates = False
-            found = await self._in_sequence(asks, at)
+            found = await self._in_sequence(asks, at, overrides or {})
         if isinstance(found, Unanswered) or len(found) == len(asks):
             return found
         return self._other("the simulation", f"{len(asks)} calls", "another number")
 
-    async def _simulated(self, asks: Sequence[Ask], at: At) -> tuple[Call, ...] | Unanswered | None:
+    async def _simulated(
+        self, asks: Sequence[Ask], at: At, overrides: Overrides | None
+    ) -> tuple[Call, ...] | Unanswered | None:
         """None: the node has no such method."""
-        params = [{"blockStateCalls": [{"calls": [ask.fields() for ask in asks]}]}, _at(at)]
+        calls: dict[str, Any] = {"calls": [ask.fields() for ask in asks]}
+        block = {**calls, "stateOverrides": overrides} if overrides else calls
+        params = [{"blockStateCalls": [block]}, _at(at)]
         answer = await self._connection.ask(SIMULATE, params, self._tries)
         if isinstance(answer, RpcError):
             return None if _lacks(answer) else self._said(SIMULATE, answer)
         return self._checked(SIMULATE, answer, wire.simulated)
 
-    async def _in_sequence(self, asks: Sequence[Ask], at: At) -> tuple[Call, ...] | Unanswered:
+    async def _in_sequence(
+        self, asks: Sequence[Ask], at: At, overrides: Overrides
+    ) -> tuple[Call, ...] | Unanswered:
         sender = asks[0].sender or sequence.NOBODY
         assert all(ask.sender in {sender, ""} for ask in asks), "only the calls of one sender have a sequence"
         data = sequence.question([(ask.to, ask.value, ask.data) for ask in asks])
         whole = Ask(to=sender, data=data, sender=sender)
-        found = await self.call(whole, at, sequence.overrides(sender))
+        found = await self.call(whole, at, {**overrides, **sequence.overrides(sender)})
         if isinstance(found, Revert):
             return self._connection.no("eth_call", f"the calls in sequence revert ({found.reason})")
         return (

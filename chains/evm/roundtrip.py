@@ -19,16 +19,6 @@ from chains.evm.values import WORD, Declined
 from chains.venue import Unanswered
 
 FAR = (1 << 63) - 1  # A deadline that is not reached.
-# The calls by name, in their order; "first" is what the first pool has of the quote, "last" what the last one
-# has of the token.
-BUYING = (
-    "quote before", "token before", "first before", "last before",
-    "approving the quote at 0", "approving the quote", "buy",
-    "token after", "first between", "last between",
-)  # fmt: skip
-SELLING = (
-    "approving the token at 0", "approving the token", "sell", "quote after", "first after", "last after",
-)  # fmt: skip
 
 
 class Trip(Struct, frozen=True, kw_only=True):
@@ -53,7 +43,6 @@ class Passed(Struct, frozen=True):
     sell_tax_bps: int
 
 
-WHEN = ("before", "between", "after")
 Answers = Sequence[wire.Call]  # One for each call.
 
 
@@ -62,30 +51,27 @@ def calls(trip: Trip, bought: int | None = None) -> tuple[Call, ...]:
 
     A sale of what the wallet has is such a purchase of the quote, with the route the other way.
     """
+    return tuple(_named(trip, bought).values())
+
+
+def _named(trip: Trip, bought: int | None) -> dict[str, Call]:
+    """The calls by name, in their order."""
     quote, token = trip.route.path[0], trip.route.path[-1]
-    router, back = trip.routers[trip.route.version], trip.route.backwards
-    wrap = (Call(quote, DEPOSIT.data(), trip.amount_in),) if trip.wraps else ()
     has_quote, has_token = BALANCE_OF.on(quote, trip.wallet), BALANCE_OF.on(token, trip.wallet)
-    edges = BALANCE_OF.on(quote, trip.pools[0]), BALANCE_OF.on(token, trip.pools[-1])
-    buying = (
-        *wrap,
-        has_quote,
-        has_token,
-        *edges,
-        *_approvals(quote, router, trip.amount_in),
-        _swap(trip, trip.route, trip.amount_in),
-        has_token,
-        *edges,
-    )
+    wrap = {"wrap": Call(quote, DEPOSIT.data(), trip.amount_in)} if trip.wraps else {}
+    buying = {
+        **wrap, "quote before": has_quote, "token before": has_token, **_edges(trip, "before"),
+        **_approvals(trip, quote, "the quote", trip.amount_in),
+        "buy": _swap(trip, trip.route, trip.amount_in),
+        "token after": has_token, **_edges(trip, "between"),
+    }  # fmt: skip
     if bought is None:
         return buying
-    return (
-        *buying,
-        *_approvals(token, router, bought),
-        _swap(trip, back, bought),
-        has_quote,
-        *edges,
-    )
+    return {
+        **buying, **_approvals(trip, token, "the token", bought),
+        "sell": _swap(trip, trip.route.backwards, bought),
+        "quote after": has_quote, **_edges(trip, "after"),
+    }  # fmt: skip
 
 
 def bought_of(trip: Trip, answers: Answers) -> Units | Declined | Unanswered:
@@ -119,9 +105,11 @@ def _measured(trip: Trip, results: Mapping[str, wire.Call], bought: Units) -> Pa
     if (arrived := _arrived(results)) != bought:
         raise ValueError(f"the purchase gave {bought}, then {arrived}: ask both times at the same block")
     back = _read(results, "quote after") - _read(results, "quote before") + trip.amount_in
-    first, last = ([_read(results, f"{edge} {when}") for when in WHEN] for edge in ("first", "last"))
-    bought_for, gave = first[1] - first[0], last[0] - last[1]
-    sold, proceeds = last[2] - last[1], first[1] - first[2]
+    bought_for, gave = (
+        _moved(results, "first", "before", "between"),
+        _moved(results, "last", "between", "before"),
+    )
+    sold, proceeds = _moved(results, "last", "between", "after"), _moved(results, "first", "after", "between")
     if bought > gave or not 0 <= back <= proceeds or proceeds == 0:
         raise ValueError(f"the pools gave {gave} and {proceeds}, the wallet got {bought} and {back}")
     buy_tax = max(_share(trip.amount_in - bought_for, trip.amount_in), _share(gave - bought, gave))
@@ -142,9 +130,21 @@ def _within(found: Passed, limits: Limits) -> Passed | Declined:
 
 
 # -- the calls ---------------------------------------------------------------------------------------
-def _approvals(token: str, router: str, amount: int) -> tuple[Call, Call]:
+def _approvals(trip: Trip, token: str, name: str, amount: int) -> dict[str, Call]:
     """To zero first: some tokens refuse anything else while an allowance is left."""
-    return APPROVE.on(token, router, 0), APPROVE.on(token, router, amount)
+    router = trip.routers[trip.route.version]
+    return {
+        f"approving {name} at 0": APPROVE.on(token, router, 0),
+        f"approving {name}": APPROVE.on(token, router, amount),
+    }
+
+
+def _edges(trip: Trip, when: str) -> dict[str, Call]:
+    """What the first pool has of the quote, and the last one of the token."""
+    return {
+        f"first {when}": BALANCE_OF.on(trip.route.path[0], trip.pools[0]),
+        f"last {when}": BALANCE_OF.on(trip.route.path[-1], trip.pools[-1]),
+    }
 
 
 def _swap(trip: Trip, route: Route, amount: int) -> Call:
@@ -156,7 +156,7 @@ def _swap(trip: Trip, route: Route, amount: int) -> Call:
 # -- the answers -------------------------------------------------------------------------------------
 def _results(trip: Trip, answers: Answers, bought: int | None) -> dict[str, wire.Call]:
     """Each call's answer, by the call's name."""
-    names = (*(("wrap",) if trip.wraps else ()), *BUYING, *(() if bought is None else SELLING))
+    names = _named(trip, bought)
     if len(answers) != len(names):
         raise ValueError(f"it answers {len(answers)} calls of {len(names)}")
     return dict(zip(names, answers, strict=True))
@@ -183,6 +183,11 @@ def _read(results: Mapping[str, wire.Call], name: str) -> int:
 
 def _arrived(results: Mapping[str, wire.Call]) -> Units:
     return Units(_read(results, "token after") - _read(results, "token before"))
+
+
+def _moved(results: Mapping[str, wire.Call], pool: str, less: str, more: str) -> int:
+    """By how much a pool had more at one moment than at another."""
+    return _read(results, f"{pool} {more}") - _read(results, f"{pool} {less}")
 
 
 def _share(part: int, whole: int) -> int:

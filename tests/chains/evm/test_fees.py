@@ -96,8 +96,9 @@ def test_an_estimate_that_no_transaction_has_is_refused(estimate):
         gas_limit(estimate, 2_000)
 
 
-def test_the_most_that_it_costs_is_all_gas_at_the_highest_price():
+def test_the_most_that_it_costs_is_all_gas_at_the_highest_price_and_the_fee_of_l1():
     assert most(100_000, Fees(30, 2)) == 3_000_000
+    assert most(100_000, Fees(30, 2), 77) == 3_000_077
 
 
 @pytest.mark.parametrize("negative", [(-1, 0, 1), (0, -1, 1), (0, 0, -1)])
