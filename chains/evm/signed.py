@@ -59,7 +59,7 @@ def signer_of(raw: str) -> str:
 
     fields = rlp.decode(bytes.fromhex(raw.removeprefix("0x"))[1:])
     parity, r, s = (int.from_bytes(each) for each in fields[FIELDS:])
-    if parity > 1 or s > HIGHEST_S:
+    if parity > 1 or r >= 1 << 256 or s > HIGHEST_S:
         raise ValueError(f"raw: a signature with parity {parity} and s {s}; no node takes it")
     signature = r.to_bytes(32) + s.to_bytes(32) + bytes([parity])
     hash = keccak(TYPE + rlp.encode(fields[:FIELDS]))
