@@ -355,5 +355,6 @@ class Executor(Dispatcher):
             "in_flight": [id for id, order in live.items() if order.attempts],
             "unknown": len(self.unknown),
             "refused_by_signer": self.not_signed,
+            "disputed_quotes": self.venue.disputed if self.venue else 0,
             "recovered": self.recovered,
         }

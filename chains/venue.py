@@ -128,6 +128,7 @@ class Venue(Protocol):
     shares_allowances: bool  # Orders that pay in one asset must not be under way at the same time.
     parallel: bool  # It may be asked several things at the same time.
     at_hand: bool  # It answers at once, and its clock moves with ours; else a chain goes on by itself.
+    disputed: int  # Quotes of ours that it contradicted; none of them was signed.
 
     async def meet(self, books: Books) -> Met | Unanswered: ...
 

@@ -36,6 +36,7 @@ class Evm(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     stable: str = ""
     v2_router: str = ""
     v2_factory: str = ""
+    v2_fee_pips: Annotated[int, Meta(ge=0, lt=1_000_000)] = 0
     v3_router: str = ""
     v3_factory: str = ""
     quoter: str = ""

@@ -7,7 +7,7 @@ finds no allowance and reverts.  Neither the answer of `approve` nor its receipt
 
 from enum import StrEnum
 
-from chains.evm.calldata import ALLOWANCE, APPROVE, Call, read_uint
+from chains.evm.calldata import APPROVE, Call
 from chains.evm.values import WORD, Declined
 from chains.venue import Unanswered
 
@@ -74,7 +74,3 @@ def unproven(landed: bool, allowance: int | None, amount: int) -> Declined | Una
 
 def approve(token: str, spender: str, amount: int) -> Call:
     return APPROVE.on(token, spender, amount)
-
-
-def read_allowance(answer: bytes) -> int:
-    return read_uint(ALLOWANCE, answer)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from actors.messages import Asset, Caps, Order, Units
 from chains.evm.evidence import Chain
 from chains.evm.networks import Network, native_of, network_of
-from chains.evm.routes import V2_FEE_PIPS, Version
+from chains.evm.routes import Version
 from storage.amounts import to_units
 from storage.config import Settings
 from storage.config_evm import NATIVE_DECIMALS
@@ -64,7 +64,7 @@ class Desk(Struct, frozen=True, kw_only=True):
 
     @property
     def v2_fee_pips(self) -> int | None:
-        return V2_FEE_PIPS if self.network.v2_router else None
+        return self.network.v2_fee_pips if self.network.v2_router else None
 
     @property
     def middles(self) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from chains.evm.feed_fold import Listing
 from chains.evm.networks import Network
 from chains.evm.node import Ask, Node, Revert
 from chains.evm.pools import Pools
-from chains.evm.routes import V2_FEE_PIPS, PoolKey, Version
+from chains.evm.routes import PoolKey, Version
 from chains.evm.v3state import read_slot0
 from chains.evm.values import ZERO_ADDRESS, Declined
 from chains.evm.wire import Block
@@ -117,7 +117,7 @@ async def _pool(node: Node, network: Network, address: str, block: Block) -> Poo
     if any(isinstance(side, Declined) for side in sides):
         return _no_pool(address)
     token0, token1 = (str(side[0]) for side in sides if isinstance(side, tuple))
-    key = await _key(node, address, (token0, token1), block)
+    key = await _key(node, network, address, (token0, token1), block)
     return await _of_factory(node, network, Pool(address, key)) if isinstance(key, PoolKey) else key
 
 
@@ -125,13 +125,15 @@ def _no_pool(address: str) -> Declined:
     return Declined(f"evm.pools: {address} is no Uniswap V2 or V3 pool; copy the pool's address")
 
 
-async def _key(node: Node, address: str, sides: tuple[str, str], block: Block) -> PoolKey | No:
+async def _key(
+    node: Node, network: Network, address: str, sides: tuple[str, str], block: Block
+) -> PoolKey | No:
     """The one has reserves, the other a fee."""
     reserves = await _asked(node, GET_RESERVES, address, block)
     if isinstance(reserves, Unanswered):
         return reserves
     if not isinstance(reserves, Declined):
-        return PoolKey(Version.V2, *sides, V2_FEE_PIPS)
+        return PoolKey(Version.V2, *sides, network.v2_fee_pips)
     fee = await _asked(node, FEE, address, block)
     if isinstance(fee, tuple):
         return PoolKey(Version.V3, *sides, int(str(fee[0])))

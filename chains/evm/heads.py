@@ -113,7 +113,8 @@ class Heads:
         return max(poll, BLOCKS_OF_SILENCE * block_seconds)
 
     def _why(self) -> str:
-        return f": {self._reason}" if self._reason else ""
+        reasons = "; ".join(filter(None, (self._reason, self.announcer)))
+        return f": {reasons}" if reasons else ""
 
     # -- the WebSocket --
     async def _listen(self) -> None:

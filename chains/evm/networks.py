@@ -38,6 +38,7 @@ class Network(Struct, frozen=True, kw_only=True):
     stable_decimals: int = 6
     v2_router: str = ""
     v2_factory: str = ""
+    v2_fee_pips: int = 3_000  # Millionths that its pairs keep: forks have others (PancakeSwap 2500).
     v3_router: str = ""  # SwapRouter02.
     v3_factory: str = ""
     quoter: str = ""  # QuoterV2.

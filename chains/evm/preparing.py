@@ -20,7 +20,7 @@ from chains.evm.fees import Fees, gas_limit, most, offer, replacement
 from chains.evm.node import Ask, Node, Revert
 from chains.evm.node import Fees as Prices
 from chains.evm.pools import Pools
-from chains.evm.quoting import Offer, chosen, pools_of, ways
+from chains.evm.quoting import Offer, chosen, pools_of, unconfirmed, ways
 from chains.evm.roundtrip import Limits, Passed, Trip
 from chains.evm.routes import Version, swap_call
 from chains.evm.signed import unsigned_of
@@ -68,8 +68,8 @@ class Bench(Struct, frozen=True):
 
 
 async def swapped(bench: Bench) -> Draft | Unanswered:
-    """An approval first, where one is missing.  Three rounds of questions: what there is, what it gives, and
-    the whole trade as it would be sent.
+    """An approval first, where one is missing.  Three rounds of questions: what there is, what the pools are,
+    and the whole trade as it would be sent, with the contracts' own word on what it gives.
     """
     asked_ns = time.monotonic_ns()
     node, desk, order = bench.node, bench.desk, bench.order
@@ -112,7 +112,13 @@ async def _swap_of(bench: Bench, plan: Plan) -> Draft | Unanswered:
         return swap_call(offer.quoted.route, desk.routers, swap, trial.taxed), evidence
 
     expected = Tried(Units(offer.quoted.amount_out), False)
-    trial, gas = await asyncio.gather(tried(bench, offer), _gas(bench, Leg.SWAP, call_of(expected)[0]))
+    trial, gas, reason = await asyncio.gather(
+        tried(bench, offer),
+        _gas(bench, Leg.SWAP, call_of(expected)[0]),
+        unconfirmed(bench.node, desk, offer),
+    )
+    if reason is not None:
+        return reason
     if not isinstance(trial, Tried):
         return _no(trial)
     call, evidence = call_of(trial)
@@ -127,7 +133,11 @@ async def _approval_of(bench: Bench, plan: Plan, left: int) -> Draft | Unanswere
     token, router = offer.quoted.route.path[0], bench.desk.routers[offer.quoted.route.version]
     if (odd := await _without_effect(bench, router, left)) is not None:
         return _no(odd)
-    step, trial = await asyncio.gather(_step(bench, token, router, left), tried(bench, offer))
+    step, trial, reason = await asyncio.gather(
+        _step(bench, token, router, left), tried(bench, offer), unconfirmed(bench.node, bench.desk, offer)
+    )
+    if reason is not None:
+        return reason
     if not isinstance(step, approval.Step):
         return _no(step)
     if not isinstance(trial, Tried):

@@ -1,6 +1,6 @@
 """The whole trade on the node's own machine before a byte is signed: buy, and sell again what was bought.
 
-`eth_simulateV1` runs approve, buy, approve and sell one after another and shows their logs; nothing is sent.
+The node runs approve, buy, approve and sell one after another, and balances between them; nothing is sent.
 What the sale pays must stand in its bytes before the purchase has run: so ask twice, at the same block, the
 second time with what the first one bought.  The tax is what the pools gave and the wallet did not get, and
 what the wallet paid and the pools did not get.  Price impact does not show: the sale moves the price back.
@@ -16,8 +16,6 @@ from actors.messages import BPS, Units
 from chains.evm import wire
 from chains.evm.approval import Token, token_kind
 from chains.evm.calldata import APPROVE, BALANCE_OF, Call, Swap, read_uint
-from chains.evm.logs import in_order
-from chains.evm.receipts import amounts, hops
 from chains.evm.routes import Route, Version, swap_call
 from chains.evm.values import WORD, Declined
 from chains.venue import Unanswered
@@ -68,13 +66,15 @@ def _named(trip: Trip, bought: int | None) -> dict[str, Call]:
     has_quote, has_token = _held(trip, quote, trip.pays_native), _held(trip, token, trip.gets_native)
     approvals = {} if trip.pays_native else _approvals(trip, quote, "the quote", trip.amount_in)
     buying = {
-        "quote before": has_quote, "token before": has_token, **approvals, "buy": _buy(trip),
-        "token after": has_token,
+        "quote before": has_quote, "token before": has_token, **_edges(trip, "before"), **approvals,
+        "buy": _buy(trip), "token after": has_token, **_edges(trip, "between"),
     }  # fmt: skip
     if bought is None:
         return buying
     approvals = {} if trip.gets_native else _approvals(trip, token, "the token", bought)
-    return {**buying, **approvals, "sell": _sell(trip, bought), "quote after": has_quote}
+    return {
+        **buying, **approvals, "sell": _sell(trip, bought), "quote after": has_quote, **_edges(trip, "after"),
+    }  # fmt: skip
 
 
 def bought_of(trip: Trip, answers: Answers) -> Units | Declined | Unanswered:
@@ -107,8 +107,8 @@ def _odd(error: ValueError) -> Unanswered:
 def _measured(trip: Trip, results: Mapping[str, wire.Call], bought: Units) -> Passed:
     if (arrived := _arrived(trip, results)) != bought:
         raise ValueError(f"the purchase gave {bought}, then {arrived}: ask both times at the same block")
-    bought_for, gave = _bought(trip, results)
-    sold, proceeds = _sold(trip, results)
+    bought_for, gave = _moved(results, "first", "before", "between"), _gave(results)
+    sold, proceeds = _moved(results, "last", "between", "after"), _moved(results, "first", "after", "between")
     back = _read(results, "quote after") - _read(results, "quote before") + trip.amount_in
     back = min(back, proceeds) if trip.pays_native else back
     if bought > gave or not 0 <= back <= proceeds or proceeds == 0:
@@ -141,6 +141,14 @@ def _approvals(trip: Trip, token: str, name: str, amount: int) -> dict[str, Call
     return {
         f"approving {name} at 0": APPROVE.on(token, router, 0),
         f"approving {name}": APPROVE.on(token, router, amount),
+    }
+
+
+def _edges(trip: Trip, when: str) -> dict[str, Call]:
+    """What the first pool has of the quote, and the last one of the token."""
+    return {
+        f"first {when}": BALANCE_OF.on(trip.route.path[0], trip.pools[0]),
+        f"last {when}": BALANCE_OF.on(trip.route.path[-1], trip.pools[-1]),
     }
 
 
@@ -178,7 +186,7 @@ def _results(trip: Trip, answers: Answers, bought: int | None) -> dict[str, wire
 def _refusal(trip: Trip, results: Mapping[str, wire.Call]) -> Declined | None:
     """The first call that shows that the token can not be traded.  A wallet without money shows nothing."""
     if (held := _read(results, "quote before")) < trip.amount_in:
-        raise ValueError(f"the wallet holds {held} of the {trip.amount_in} to pay: override its balance")
+        raise ValueError(f"the wallet holds {held} of the {trip.amount_in} to pay")
     for name, result in results.items():
         if name.endswith("at 0"):
             continue  # Whether that did anything shows in the approval after it.
@@ -197,25 +205,17 @@ def _read(results: Mapping[str, wire.Call], name: str) -> int:
 def _arrived(trip: Trip, results: Mapping[str, wire.Call]) -> Units:
     """Of the native coin not what others have left in the router, which pays it out too: it may be gone."""
     arrived = _read(results, "token after") - _read(results, "token before")
-    return Units(min(arrived, _bought(trip, results)[1]) if trip.gets_native else arrived)
+    return Units(min(arrived, _gave(results)) if trip.gets_native else arrived)
 
 
-def _bought(trip: Trip, results: Mapping[str, wire.Call]) -> tuple[int, int]:
-    payee = _router(trip) if trip.gets_native else trip.wallet
-    return _edges(results["buy"], trip.route, trip.pools, payee)
+def _gave(results: Mapping[str, wire.Call]) -> int:
+    """Of the token, by the last pool of the purchase."""
+    return _moved(results, "last", "between", "before")
 
 
-def _sold(trip: Trip, results: Mapping[str, wire.Call]) -> tuple[int, int]:
-    payee = _router(trip) if trip.pays_native else trip.wallet
-    return _edges(results["sell"], trip.route.backwards, trip.pools[::-1], payee)
-
-
-def _edges(result: wire.Call, route: Route, pools: tuple[str, ...], payee: str) -> tuple[int, int]:
-    """What the first pool of the route took and the last one gave."""
-    swaps = hops(route.version, pools, payee, in_order(result.logs))
-    took, _ = amounts(swaps[0], *route.path[:2])
-    _, gave = amounts(swaps[-1], *route.path[-2:])
-    return took, gave
+def _moved(results: Mapping[str, wire.Call], pool: str, less: str, more: str) -> int:
+    """By how much a pool had more at one moment than at another."""
+    return _read(results, f"{pool} {more}") - _read(results, f"{pool} {less}")
 
 
 def _share(part: int, whole: int) -> int:

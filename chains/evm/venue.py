@@ -16,6 +16,7 @@ from chains.evm.node import Node
 from chains.evm.nodes import Nodes
 from chains.evm.pools import Pools
 from chains.evm.preparing import Bench, Place, cancelled, repeated, revoked, swapped
+from chains.evm.quoting import Disagreement
 from chains.evm.reading import receipt_of, route_of, swap_of, trade_of
 from chains.evm.receipts import Trade
 from chains.evm.sight import Query
@@ -33,6 +34,7 @@ class EvmVenue:
     def __init__(self, nodes: Nodes, desk: Desk) -> None:
         self._nodes, self._desk = nodes, desk
         self._pools = Pools(desk.network)
+        self.disputed = 0
 
     # -- the start ------------------------------------------------------------------------------------
     async def meet(self, books: Books) -> Met | Unanswered:
@@ -94,7 +96,7 @@ class EvmVenue:
         """A nonce that the log does not know of is a stranger's; a node that is behind shows fewer."""
         used, draft = await asyncio.gather(
             self._nodes.ask(lambda node: node.count(self._desk.wallet, "latest")),
-            self._nodes.ask(lambda node: swapped(self._bench(node, live, Place(nonce)))),
+            self._nodes.ask(lambda node: self._swapped(self._bench(node, live, Place(nonce)))),
         )
         if isinstance(used, Unanswered):
             return used
@@ -112,12 +114,17 @@ class EvmVenue:
             if cancel:
                 return await cancelled(bench)
             return (
-                await swapped(bench)
+                await self._swapped(bench)
                 if swap_of(newest) is not None
                 else await repeated(bench, Leg(newest.leg), old)
             )
 
         return await self._nodes.ask(again)
+
+    async def _swapped(self, bench: Bench) -> Draft | Unanswered:
+        draft = await swapped(bench)
+        self.disputed += isinstance(draft, Disagreement)
+        return draft
 
     async def revocation(self, live: LiveOrder, nonce: int) -> Draft | Unanswered | None:
         return await self._nodes.ask(lambda node: revoked(self._bench(node, live, Place(nonce))))

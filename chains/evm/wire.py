@@ -9,8 +9,9 @@ times nanoseconds.
 from collections.abc import Mapping
 from typing import Any
 
-from eth_utils.address import to_checksum_address
 from msgspec import Struct
+
+from chains.evm.values import checksummed
 
 SECOND_NS = 10**9
 LARGEST = 2**256
@@ -70,8 +71,6 @@ class Call(Struct, frozen=True):
 
     succeeded: bool
     output: bytes
-    gas_used: int
-    logs: tuple[Log, ...]
     error: str = ""
 
 
@@ -113,7 +112,7 @@ def hash32(value: Any, what: str) -> str:
 def address(value: Any, what: str) -> str:
     if not _is_hex(value) or len(value) != 42:
         raise Malformed(f"{what} is {_shown(value)}, and no address")
-    return str(to_checksum_address(value))
+    return checksummed(value)
 
 
 def block(value: Any) -> Block:
@@ -207,10 +206,12 @@ def transaction(value: Any) -> Transaction:
     )
 
 
-def simulated(value: Any) -> tuple[tuple[Call, ...], ...]:
-    """The calls of each simulated block."""
+def simulated(value: Any) -> tuple[Call, ...]:
+    """The calls of the one block that was simulated."""
     blocks = [table(each, "the simulated block") for each in rows(value, "the simulation")]
-    return tuple(tuple(_call(call) for call in rows(each.get("calls"), "the calls")) for each in blocks)
+    if len(blocks) != 1:
+        raise Malformed(f"the simulation has {len(blocks)} blocks, not 1")
+    return tuple(_call(call) for call in rows(blocks[0].get("calls"), "the calls"))
 
 
 def _call(value: Any) -> Call:
@@ -221,8 +222,6 @@ def _call(value: Any) -> Call:
     return Call(
         status == 1,
         data(fields.get("returnData"), "the call's returnData"),
-        quantity(fields.get("gasUsed"), "the call's gasUsed"),
-        logs(fields.get("logs", [])),
         words(message),
     )
 

@@ -52,6 +52,7 @@ class PaperVenue:
         self._pending = len(self._book.pending())
 
     at_hand, shares_allowances, parallel = True, False, False
+    disputed = 0
 
     # -- what the executor asks --
     async def meet(self, books: Books) -> Met:

@@ -159,6 +159,7 @@ class AnyVenue:
     """What every venue of a schedule has in common: the chain is all that it knows."""
 
     at_hand, shares_allowances, parallel = True, False, False
+    disputed = 0
     chain: Any  # Set for a schedule.
     hook = staticmethod(lambda _: None)  # May end the process, before or after.
 
