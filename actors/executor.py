@@ -22,9 +22,11 @@ from actors.messages import (
     Follow,
     Handled,
     Id,
+    Leg,
     Offered,
     Refused,
     SaveState,
+    Signed,
     SignedBytes,
     SignRefused,
     Tick,
@@ -35,8 +37,8 @@ from chains.asking import Judged, Prepared, judged, prepared
 from chains.resolution import ending
 from chains.venue import Draft, Seen, Unanswered
 from storage.books import LiveOrder, Outcome
-from storage.evidence import Action
-from storage.recovery import allowances_taken, case_of, under_way
+from storage.evidence import Action, Wallet
+from storage.recovery import case_of, under_way, waits_for_turn, whose_turn
 from storage.trades import finality, halting, reversal, rollback, settlement
 
 SWEEP_SECONDS = 1.0  # How often a chain that goes on by itself is asked about the orders under way.
@@ -154,19 +156,27 @@ class Executor(Dispatcher):
         if tick.at_ns < max(self.venue.head_ns(), self.replica.books.last_order_ns):
             self._put_off(live.order.id)
         else:
-            self._prepare(live, tick)
+            self._prepare_in_turn(live, tick)
 
     # -- bytes ------------------------------------------------------------------------------------------
+    def _prepare_in_turn(self, live: LiveOrder, tick: Tick) -> None:
+        id = live.order.id
+        if not self._waits(live, tick):
+            self.unquoted.discard(id)
+            self._prepare(live, tick)
+        elif id not in self.unquoted:
+            self._put_off(id)
+
     def _prepare(self, live: LiveOrder, tick: Tick) -> None:
         """While the outcome of another is unknown, this wallet begins nothing new: whoever was signed before
-        this tick is asked about at this tick, once.  Nor while another may still take its allowance.
+        this tick is asked about at this tick, once.  Nor is anything signed before it is an order's turn.
         """
         assert self.venue is not None
         books = self.replica.books
         earlier = [case for case in under_way(books) if case.live.since_ns < tick.at_ns]
         others = [case for case in earlier if self.judged.get(case.live.order.id) != tick.at_ns]
         blocked = any(case.live.order.id in self.unknown for case in earlier if case not in others)
-        blocked |= self.venue.shares_allowances and allowances_taken(books, live.order)
+        blocked |= self.venue.shares_allowances and waits_for_turn(books, live.order)
         own = self._asked_of((case_of(books, live),))[0]
         work = prepared(self.venue, own, self._asked_of(others), blocked, books.nonce, tick)
         self._ask(work, partial(self._prepared, tick))
@@ -191,6 +201,7 @@ class Executor(Dispatcher):
         if signed := self.signing.pop(append_id, None):
             self._send(self.replica.books.live[signed.order])
             self._taken(signed.order)
+            self._pass_on(signed)
             self._sign_next()
             self._settled()
         elif order := self.booking.pop(append_id, None):
@@ -198,6 +209,23 @@ class Executor(Dispatcher):
             self._next_leg(order)
             self._settled()
         self._go_on()
+
+    def _pass_on(self, signed: Signed) -> None:
+        """Whoever has waited for the turn of this order need not wait for another tick."""
+        assert self.venue is not None
+        if self.venue.shares_allowances and signed.leg is Leg.SWAP and self.recent:
+            live = self.replica.books.live[signed.order]
+            if (id := whose_turn(self.replica.books, live.order)) is not None:
+                self.unsigned.append((id, self.recent[-1]))
+
+    def _waits(self, live: LiveOrder, tick: Tick) -> bool:
+        """For its turn; the venue need not be asked about that, unless the order is to end."""
+        assert self.venue is not None
+        if not self.venue.shares_allowances or tick.at_ns > live.order.deadline_ns:
+            return False
+        books = self.replica.books
+        good = self._wallet(case_of(books, live)) is Wallet.GOOD
+        return good and waits_for_turn(books, live.order)
 
     def _next_leg(self, id: Id) -> None:
         """What was booked may be an approval: then the swap is next."""
@@ -257,8 +285,7 @@ class Executor(Dispatcher):
             id, tick = self.unsigned.popleft()
             live = self.replica.books.live.get(id)
             if live is not None and not live.attempts:
-                self.unquoted.discard(id)
-                self._prepare(live, tick)
+                self._prepare_in_turn(live, tick)
 
     def _note(self, found: Judged, tick: Tick) -> None:
         id, row = found.case.live.order.id, found.row

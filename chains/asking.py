@@ -47,7 +47,7 @@ async def prepared(
     venue: Venue, own: Asked, others: Sequence[Asked], blocked: bool, nonce: int, tick: Tick
 ) -> Prepared:
     """While another comes first (`blocked`), or its outcome is found to be unknown, nothing new is quoted."""
-    if not venue.parallel or own.wallet is not Wallet.GOOD:
+    if blocked or not venue.parallel or own.wallet is not Wallet.GOOD:
         found = await judged(venue, others, tick.at_ns)
         mine, early = await _judge(venue, own, tick.at_ns), None
     else:  # Nothing of it is signed before all is known.

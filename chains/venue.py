@@ -117,7 +117,7 @@ class Met(Struct, frozen=True):
 class Venue(Protocol):
     """No method raises for what a network does: no answer is a value, `Unanswered`."""
 
-    shares_allowances: bool  # Orders that pay in one asset must not be under way at the same time.
+    shares_allowances: bool  # Orders that pay in one asset take turns, from the first approval to the swap.
     parallel: bool  # It may be asked several things at the same time.
     at_hand: bool  # It answers at once, and its clock moves with ours; else a chain goes on by itself.
 

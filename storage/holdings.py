@@ -70,6 +70,11 @@ class LiveOrder(Struct, frozen=True):
         return self.attempts[-1].leg if self.attempts else None
 
     @property
+    def begun(self) -> bool:
+        """Bytes of it have been out."""
+        return bool(self.attempts or self.legs_done)
+
+    @property
     def allows(self) -> bool:
         """Its last leg was an approval: somebody may still take what it allowed."""
         return bool(self.legs_done) and self.legs_done[-1].allowed.leg is Leg.APPROVE

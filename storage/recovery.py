@@ -93,15 +93,23 @@ def case_of(books: Books, live: LiveOrder, booked: Landed | None = None) -> Case
     return Case(live, entry, booked, settled, max(blocks, default=0), books.last_order_ns)
 
 
-def allowances_taken(books: Books, order: Order) -> bool:
-    """Whether another order's swap may still take what it pays in the same asset.
+def waits_for_turn(books: Books, order: Order) -> bool:
+    """Whether another order that pays in the same asset is between its first approval and its swap's bytes.
 
-    A router's allowance is one number for a token: approving for one order would undo it for the other.
+    A router's allowance is one number for a token, and an order swaps on an approval of its own alone.  Once
+    the bytes of its swap are durable an order approves nothing any more, and what has a later nonce can not
+    touch the allowance before that swap has landed, or can not land any more: so then the next may approve.
     """
-    return any(
-        (live.attempts or live.legs_done) and live.order.id != order.id and _pays(live.order) == _pays(order)
-        for live in books.live.values()
+    others = (live for id, live in books.live.items() if id != order.id and _pays(live.order) == _pays(order))
+    return any(live.begun and live.leg is not Leg.SWAP for live in others)
+
+
+def whose_turn(books: Books, after: Order) -> Id | None:
+    """Who has waited for the turn of the order that has just passed it on."""
+    waiting = (
+        id for id, live in books.live.items() if not live.attempts and _pays(live.order) == _pays(after)
     )
+    return next((id for id in waiting if not waits_for_turn(books, books.live[id].order)), None)
 
 
 def _pays(order: Order) -> Asset:

@@ -15,7 +15,7 @@ from chains.evm.fees import Fees
 from chains.evm.node import Node
 from chains.evm.nodes import Nodes
 from chains.evm.pools import Pools
-from chains.evm.preparing import Bench, Place, cancelled, repeated, revoked, swapped
+from chains.evm.preparing import Bench, Place, cancelled, repeated, revoked, swapped, swapped_again
 from chains.evm.reading import receipt_of, route_of, swap_of, trade_of
 from chains.evm.receipts import Trade
 from chains.evm.sight import Query
@@ -109,11 +109,9 @@ class EvmVenue:
             bench = self._bench(node, live, place)
             if cancel:
                 return await cancelled(bench)
-            return (
-                await swapped(bench)
-                if swap_of(newest) is not None
-                else await repeated(bench, Leg(newest.leg), old)
-            )
+            if swap_of(newest) is not None:
+                return await swapped_again(bench, old.to)
+            return await repeated(bench, Leg(newest.leg), old)
 
         return await self._nodes.ask(again)
 

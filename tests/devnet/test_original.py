@@ -23,7 +23,7 @@ from tests.devnet.trading import hundred
 from tests.devnet.trading.cast import Death
 from tests.devnet.trading.desk import FINAL, OPEN, Trading
 from tests.devnet.trading.matrix import send_as_trader
-from tests.devnet.trading.quoting import drafted, order_of, refused
+from tests.devnet.trading.quoting import drafted, order_of, own_approval, refused
 from tests.devnet.trading.verdict import allowances, violations
 from tests.devnet.uniswap import ME, sent
 
@@ -167,8 +167,7 @@ def test_8_a_foreign_nonce_quarantines_the_wallet_whether_it_is_found_in_a_run_o
 # -- 9 ---------------------------------------------------------------------------------------------------
 def test_9_a_quote_is_good_for_ten_seconds_of_the_monotonic_clock_and_is_judged_at_signing(devnet):
     order = order_of(devnet, "EURC")
-    sent(devnet, APPROVE.on(devnet.address_of("USDC"), devnet.addresses.v2_router, order.amount_in))
-    draft = drafted(devnet, order)
+    draft = drafted(devnet, order, legs_done=own_approval(devnet, order))
     assert draft.leg is Leg.SWAP
     asked_ns = draft.quoted.asked_ns
     assert refused(devnet, order, draft, asked_ns + 99 * SECOND_NS // 10) is None
@@ -184,10 +183,7 @@ def test_10_the_least_amount_and_the_price_of_gas_are_in_the_bytes_and_within_th
     devnet, versions, symbol
 ):
     order = order_of(devnet, symbol)
-    at = devnet.addresses
-    router = at.v2_router if versions == "v2" else at.v3_router
-    sent(devnet, APPROVE.on(devnet.address_of("USDC"), router, order.amount_in))
-    draft = drafted(devnet, order, versions)
+    draft = drafted(devnet, order, versions, legs_done=own_approval(devnet, order, versions))
     swap = decoded(draft.unsigned.data)
     assert swap.min_amount_out * 10_000 >= draft.quoted.amount_out * 9_950
     assert (swap.min_amount_out - 1) * 10_000 < draft.quoted.amount_out * 9_950
@@ -256,6 +252,14 @@ def test_11_an_approval_that_allowed_nothing_is_not_made_again_but_one_that_a_re
     draft = drafted(devnet, order, legs_done=done)
     assert isinstance(draft, Unanswered), draft
     assert "after the approval the allowance is 0 instead of" in draft.sentence
+
+
+def test_11_what_another_order_was_allowed_is_not_swapped_on_though_it_is_just_as_much(devnet):
+    order = order_of(devnet, "EURC")
+    sent(devnet, APPROVE.on(devnet.address_of("USDC"), devnet.addresses.v2_router, order.amount_in))
+    draft = drafted(devnet, order)
+    assert draft.leg is Leg.APPROVE
+    assert decoded(draft.unsigned.data) == Approve(devnet.addresses.v2_router, order.amount_in)
 
 
 def test_11_an_approval_is_exact_and_a_node_that_does_not_answer_brings_none(devnet):

@@ -71,6 +71,11 @@ class EvmNaive(ForkNaive):
             needed = order in self.live and tx_id in {*self.attempts(order)[-1:], *self.done}
             demand(needed, f"exactly-once: {tx_id} is sent on a broken chain, and is not what was sent last")
 
+    def write(self, append) -> None:
+        super().write(append)
+        strange = [(order, owner) for order, owner in self.chain.taken_from if order != owner]
+        demand(not strange, f"caps-on-bytes: {strange}: who swapped on what whom was allowed")
+
     def at_the_end(self) -> None:
         """A stranger with the key leaves the wallet blocked, with whatever may still land."""
         if self.blocked:

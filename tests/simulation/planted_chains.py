@@ -55,6 +55,20 @@ MUTANTS = (
         harness=EVM,
     ),  # write-ahead
     Mutant(
+        "an order approves before the swap of the order before it has bytes",
+        "storage/recovery.py",
+        "live.begun and live.leg is not Leg.SWAP",
+        "live.begun and live.leg is Leg.CANCEL",
+        harness=EVM,
+    ),  # caps-on-bytes
+    Mutant(
+        "an order swaps on what another was allowed",
+        "chains/evm/preparing.py",
+        "    if own is not None and plan.left == bench.order.amount_in:\n",
+        "    if plan.left == bench.order.amount_in:\n",
+        harness=pytested("devnet/test_original.py"),
+    ),  # caps-on-bytes
+    Mutant(
         "an approval that a reorg has lost is not sent again",
         "actors/dispatcher.py",
         "            if signed.nonce < below:\n",

@@ -4,13 +4,16 @@ import asyncio
 
 from msgspec.structs import replace
 
-from actors.messages import Id, Order, Side, SignRequest, Tick, Units
+from actors.messages import Allowed, Id, Leg, Order, Side, Signed, SignRequest, Tick, Units
+from chains.devnet.deploy import mined
 from chains.devnet.wallets import TRADER
 from chains.evm.caps import Standing, refusal
 from chains.evm.desk import desk_of
+from chains.evm.local_key import LocalKey
 from chains.evm.nodes import nodes_of
+from chains.evm.signed import tx_id_of, unsigned_of
 from chains.evm.venue import EvmVenue
-from storage.books import LiveOrder
+from storage.books import LegDone, LiveOrder
 from storage.config import Live, Settings
 from tests.devnet.trading.desk import CHAIN, evm_of
 
@@ -31,6 +34,14 @@ def order_of(net, symbol, amount=100 * 10**6, side=Side.BUY, **others) -> Order:
         "slippage_bps": 50, "at_ns": NOW_NS, "deadline_ns": FAR_NS, "position": Id("p1"),
     }  # fmt: skip
     return Order(**(fields | others))
+
+
+def own_approval(net, order, versions="v2"):
+    """That the order has made before, and that is on chain: what `legs_done` has of it."""
+    raw = LocalKey(bytes.fromhex(TRADER.private_key[2:])).sign(drafted(net, order, versions).unsigned)
+    signed = Signed(order.id, 1, raw, tx_id_of(raw), unsigned_of(raw).nonce, 1, 0, "public", leg=Leg.APPROVE)
+    mined(net.rpc, net.rpc.call("eth_sendRawTransaction", raw))
+    return (LegDone((signed,), Allowed(order.id, Leg.APPROVE, signed.tx_id, "", 1)),)
 
 
 def drafted(net, order, versions="v2", urls=None, legs_done=(), **evm):
