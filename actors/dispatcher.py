@@ -75,6 +75,8 @@ class Dispatcher(VenueKeeper):
         match draft:
             case Draft() if draft.attempt.min_amount_out < 1:
                 self._put_off(live.order.id)  # A fill of nothing would be a position that nobody can sell.
+            case Draft() if self._too_late(live):
+                self._put_off(live.order.id)
             case Draft(unsigned=None):
                 self._journal(Wanted(live, tick, cancels, draft), draft.attempt)
             case Draft():
@@ -103,8 +105,15 @@ class Dispatcher(VenueKeeper):
         self.answered(signed.id)
         if wanted := self.requested.pop(signed.id, None):
             attempt = replace(wanted.draft.attempt, raw=signed.raw, tx_id=signed.tx_id)
-            self._journal(wanted, attempt)
+            if self._too_late(wanted.live):
+                self._put_off(wanted.live.order.id)
+            else:
+                self._journal(wanted, attempt)
             self._next()
+
+    def _too_late(self, live: LiveOrder) -> bool:
+        """While its first bytes were made, a stop came: before T2 they are nothing."""
+        return not live.begun and self._stopped(live)
 
     def _not_signed(self, refused: SignRefused) -> None:
         """What the signer does not sign is not sent; another draft may be within its caps."""

@@ -104,7 +104,9 @@ class Executor(Dispatcher):
             case Again():
                 self._again()
             case Drain():
+                self.draining = True
                 self.tell(sender, Drained(self.role))
+                self._go_on()
             case SaveState() | ChildExited() | Poisoned():
                 logger.debug("the executor hears of {}", message)
             case _:

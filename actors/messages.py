@@ -682,7 +682,10 @@ class Fatal(Struct, frozen=True):
 
 
 class Drain(Struct, frozen=True):
-    """Finish what is under way, take nothing new; `close` sells the open positions first."""
+    """Finish what is under way, take nothing new; `close` sells the open positions first.
+
+    A buy without bytes is nothing that is under way: it is rolled back.
+    """
 
     close: bool
 

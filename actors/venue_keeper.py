@@ -41,7 +41,7 @@ class VenueKeeper(Member):
         self.asked: dict[str, Callable[[Any], None]] = {}  # Of the venue, by tag: what follows the answer.
         self.questions = 0
         self.recovered: dict[str, int] = {}
-        self.follows = self.woken = False
+        self.follows = self.woken = self.draining = False
 
     def begun(self) -> None:
         self._start_trading()
@@ -141,10 +141,13 @@ class VenueKeeper(Member):
         return [Asked(case, self._wallet(case)) for case in cases]
 
     def _wallet(self, case: Case) -> Wallet:
-        """A halt of everything stops what has no bytes yet and would buy."""
-        books, buys = self.replica.books, case.live.order.side is Side.BUY
-        stopped = EVERYTHING in books.halts and buys and case.entry is Entry.PENDING
-        return Wallet.GOOD if books.signs and not stopped else Wallet.QUARANTINED
+        stopped = case.entry is Entry.PENDING and self._stopped(case.live)
+        return Wallet.GOOD if self.replica.books.signs and not stopped else Wallet.QUARANTINED
+
+    def _stopped(self, live: LiveOrder) -> bool:
+        """What would buy: by a halt of everything; by the end of the run, if no bytes of it were ever out."""
+        halted = EVERYTHING in self.replica.books.halts
+        return live.order.side is Side.BUY and (halted or (self.draining and not live.begun))
 
     # -- the market -------------------------------------------------------------------------------------
     def _at_hand(self) -> bool:

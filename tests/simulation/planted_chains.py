@@ -69,6 +69,13 @@ MUTANTS = (
         harness=pytested("devnet/test_original.py"),
     ),  # caps-on-bytes
     Mutant(
+        "a run that is to end begins what it had opened",
+        "actors/venue_keeper.py",
+        "(halted or (self.draining and not live.begun))",
+        "halted",
+        harness=pytested("actors/test_executor.py"),
+    ),
+    Mutant(
         "an approval that a reorg has lost is not sent again",
         "actors/dispatcher.py",
         "            if signed.nonce < below:\n",
