@@ -105,17 +105,27 @@ class Trading:
         words = ["-m", "tests.devnet.trading.launcher", str(self.folder), self.cast]
         self._said = (self.folder / "said").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, *words], cwd=ROOT, stdin=subprocess.PIPE, stdout=self._said, stderr=self._said
-        )
+            [sys.executable, *words], cwd=ROOT, stdin=subprocess.PIPE, stdout=self._said, stderr=self._said,
+            start_new_session=True,
+        )  # fmt: skip
 
     def kill(self) -> None:
-        """Everybody: they die with the launcher."""
+        """Everybody: they die with the launcher, and write nothing more."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(30)
+            self.process.wait()
+            while self._somebody():
+                time.sleep(0.01)
             self.process.stdin.close()
             self._said.close()
             self.process = None
+
+    def _somebody(self) -> bool:
+        try:
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
 
     def stop(self) -> None:
         """In order."""
