@@ -22,7 +22,7 @@ from actors.messages import (
     Tick,
 )
 from actors.venue_keeper import VenueKeeper
-from chains.venue import Attempt, Draft, Foreign, Taken, Unanswered
+from chains.venue import Attempt, Draft, Foreign, Over, Taken, Unanswered
 from storage.books import LiveOrder
 from storage.recovery import landed_legs
 from storage.trades import halting, signing
@@ -56,6 +56,10 @@ class Dispatcher(VenueKeeper):
         """To the next tick."""
         raise NotImplementedError
 
+    def _end(self, live: LiveOrder, tick: Tick, reason: str) -> None:
+        """An order that has no bytes which could still land."""
+        raise NotImplementedError
+
     def _next(self) -> None:
         """One thing is done: go on with the next."""
         raise NotImplementedError
@@ -70,7 +74,7 @@ class Dispatcher(VenueKeeper):
         self._ask(work, partial(self._drafted, live, tick, cancel))
 
     def _drafted(
-        self, live: LiveOrder, tick: Tick, cancels: bool, draft: Draft | Foreign | Unanswered
+        self, live: LiveOrder, tick: Tick, cancels: bool, draft: Draft | Foreign | Over | Unanswered
     ) -> None:
         match draft:
             case Draft() if draft.attempt.min_amount_out < 1:
@@ -81,6 +85,8 @@ class Dispatcher(VenueKeeper):
                 self._journal(Wanted(live, tick, cancels, draft), draft.attempt)
             case Draft():
                 self._request(Wanted(live, tick, cancels, draft))
+            case Over(sentence):
+                self._end(live, tick, sentence)
             case Foreign(sentence):
                 self._put_off(live.order.id)
                 self._halt(live, KEY, sentence, tick)

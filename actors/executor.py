@@ -7,12 +7,13 @@ from typing import Any, assert_never
 from loguru import logger
 
 from actors.base import Address, ChildExited, Crashed, Done, Poisoned
-from actors.dispatcher import Dispatcher
+from actors.leftovers import Leftovers
 from actors.member import MARKET
 from actors.messages import (
     KEY,
     WALLET,
     Append,
+    Approved,
     Committed,
     Drain,
     Drained,
@@ -38,13 +39,13 @@ from chains.resolution import ending
 from chains.venue import Draft, Seen, Unanswered
 from storage.books import LiveOrder, Outcome
 from storage.evidence import Action, Wallet
-from storage.recovery import case_of, under_way, waits_for_turn, whose_turn
+from storage.recovery import case_of, paid_by, under_way, waits_for_turn, whose_turn
 from storage.trades import finality, halting, reversal, rollback, settlement
 
 SWEEP_SECONDS = 1.0  # How often a chain that goes on by itself is asked about the orders under way.
 
 
-class Executor(Dispatcher):
+class Executor(Leftovers):
     """It asks the venue about every order under way, and does what the row of storage/resolution.py says.
 
     Nothing of it but the log and the venue survives: a successor finds the bytes in the log and asks on.
@@ -70,8 +71,8 @@ class Executor(Dispatcher):
     def hear(
         self,
         message: (
-            Offered | Ticks | Execute | SignedBytes | SignRefused | Durable | Refused | Done | Crashed | Again
-            | Drain | SaveState | ChildExited | Poisoned
+            Offered | Ticks | Execute | SignedBytes | SignRefused | Durable | Refused | Approved | Done
+            | Crashed | Again | Drain | SaveState | ChildExited | Poisoned
         ),
         sender: Address,
     ) -> None:  # fmt: skip
@@ -107,7 +108,7 @@ class Executor(Dispatcher):
                 self.draining = True
                 self.tell(sender, Drained(self.role))
                 self._go_on()
-            case SaveState() | ChildExited() | Poisoned():
+            case Approved() | SaveState() | ChildExited() | Poisoned():
                 logger.debug("the executor hears of {}", message)
             case _:
                 assert_never(message)
@@ -133,7 +134,9 @@ class Executor(Dispatcher):
         if self.due is not None and not self._busy():
             tick, self.due = self.due, None
             self._look(tick)
-        if self._at_hand() and self._next_ticks() and not self._busy():
+        if not self._at_hand():
+            self._look_for_leftovers()
+        elif self._next_ticks() and not self._busy():
             self._take_ticks()
             self._take_waiting()
 
@@ -208,6 +211,7 @@ class Executor(Dispatcher):
             self._settled()
         elif order := self.booking.pop(append_id, None):
             self._taken(order)
+            self._suspect(order)
             self._next_leg(order)
             self._settled()
         self._go_on()
@@ -215,10 +219,10 @@ class Executor(Dispatcher):
     def _pass_on(self, signed: Signed) -> None:
         """Whoever has waited for the turn of this order need not wait for another tick."""
         assert self.venue is not None
+        books = self.replica.books
         if self.venue.shares_allowances and signed.leg is Leg.SWAP and self.recent:
-            live = self.replica.books.live[signed.order]
-            if (id := whose_turn(self.replica.books, live.order)) is not None:
-                self.unsigned.append((id, self.recent[-1]))
+            id = whose_turn(books, paid_by(books.live[signed.order].order))
+            self.unsigned.extend([(id, self.recent[-1])] if id is not None else [])
 
     def _waits(self, live: LiveOrder, tick: Tick) -> bool:
         """For its turn; the venue need not be asked about that, unless the order is to end."""
@@ -343,13 +347,16 @@ class Executor(Dispatcher):
                 work = self.venue.revocation(live, books.nonce)
                 self._ask(work, partial(self._revocation, found, tick))
                 return
-        self._settle(rollback(live, found.row.because), tick.at_ns)
+        self._end(live, tick, found.row.because)
 
     def _revocation(self, found: Judged, tick: Tick, draft: Draft | Unanswered | None) -> None:
         if draft is None:
-            self._settle(rollback(found.case.live, found.row.because), tick.at_ns)
+            self._end(found.case.live, tick, found.row.because)
         else:
             self._drafted(found.case.live, tick, False, draft)
+
+    def _end(self, live: LiveOrder, tick: Tick, reason: str) -> None:
+        self._settle(rollback(live, reason), tick.at_ns)
 
     def _quarantine(self, live: LiveOrder, seen: Seen, at_ns: int) -> None:
         """In one append: the order is dead, and its wallet signs nothing any more."""
@@ -380,7 +387,7 @@ class Executor(Dispatcher):
     def facts(self) -> dict[str, Any]:
         live = self.replica.books.live
         return {
-            "lsn": self.replica.lsn,
+            **super().facts(),
             "in_flight": [id for id, order in live.items() if order.attempts],
             "unknown": len(self.unknown),
             "refused_by_signer": self.not_signed,

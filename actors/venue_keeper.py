@@ -50,6 +50,10 @@ class VenueKeeper(Member):
         """Send the newest bytes of an order."""
         raise NotImplementedError
 
+    def _suspect_all(self) -> None:
+        """The venue may allow what no order needs any more."""
+        raise NotImplementedError
+
     # -- asking -----------------------------------------------------------------------------------------
     def _ask(self, work: Coroutine[Any, Any, Any], then: Callable[[Any], None]) -> None:
         """Nothing else is begun before it is answered."""
@@ -112,6 +116,7 @@ class VenueKeeper(Member):
     def _found(self, found: tuple[Judged, ...]) -> None:
         """What may have been signed and never sent is sent now; all else has time until the next tick."""
         self.follows = True
+        self._suspect_all()
         for each in found:
             row = each.row
             unheard = row.action is Action.BLOCK and each.seen.evidence.deadline is Deadline.BEFORE
@@ -146,8 +151,8 @@ class VenueKeeper(Member):
 
     def _stopped(self, live: LiveOrder) -> bool:
         """What would buy: by a halt of everything; by the end of the run, if no bytes of it were ever out."""
-        halted = EVERYTHING in self.replica.books.halts
-        return live.order.side is Side.BUY and (halted or (self.draining and not live.begun))
+        halted = EVERYTHING in self.replica.books.halts and live.order.side is Side.BUY
+        return halted or (self.draining and not live.begun and live.order.side is not Side.SELL)
 
     # -- the market -------------------------------------------------------------------------------------
     def _at_hand(self) -> bool:

@@ -99,18 +99,29 @@ def waits_for_turn(books: Books, order: Order) -> bool:
     A router's allowance is one number for a token, and an order swaps on an approval of its own alone.  Once
     the bytes of its swap are durable an order approves nothing any more, and what has a later nonce can not
     touch the allowance before that swap has landed, or can not land any more: so then the next may approve.
+    Who takes back what is left over has one transaction in all, and nobody waits for it.
     """
-    others = (live for id, live in books.live.items() if id != order.id and _pays(live.order) == _pays(order))
-    return any(live.begun and live.leg is not Leg.SWAP for live in others)
+    asset = paid_by(order)
+    others = (live for live in books.live.values() if live.order.id != order.id)
+    return any(_keeps_turn(live) for live in others if paid_by(live.order) == asset)
 
 
-def whose_turn(books: Books, after: Order) -> Id | None:
-    """Who has waited for the turn of the order that has just passed it on."""
-    waiting = (
-        id for id, live in books.live.items() if not live.attempts and _pays(live.order) == _pays(after)
-    )
-    return next((id for id in waiting if not waits_for_turn(books, books.live[id].order)), None)
+def _keeps_turn(live: LiveOrder) -> bool:
+    return live.begun and live.leg is not Leg.SWAP and live.order.side is not Side.REVOKE
 
 
-def _pays(order: Order) -> Asset:
+def whose_turn(books: Books, asset: Asset) -> Id | None:
+    """Who has waited for an order that pays in this to pass its turn on."""
+    waiting = [live.order for live in books.live.values() if not live.attempts]
+    there = (order for order in waiting if paid_by(order) == asset)
+    return next((order.id for order in there if not waits_for_turn(books, order)), None)
+
+
+def is_paid(books: Books, asset: Asset) -> bool:
+    """By an order that has not ended: what may be taken is the order's then, or it replaces that."""
+    under_way = (*books.live.values(), *(each.live for each in books.booked.values()))
+    return any(paid_by(live.order) == asset for live in under_way)
+
+
+def paid_by(order: Order) -> Asset:
     return order.quote if order.side is Side.BUY else order.token

@@ -26,7 +26,7 @@ from chains.evm.routes import Version, swap_call
 from chains.evm.signed import unsigned_of
 from chains.evm.values import Declined
 from chains.evm.wire import Block
-from chains.venue import Attempt, Draft, Unanswered
+from chains.venue import Attempt, Draft, Over, Unanswered
 from storage.books import LiveOrder
 
 SECOND_NS = 10**9
@@ -60,6 +60,13 @@ class Bench(Struct, frozen=True):
     @property
     def order(self) -> Order:
         return self.live.order
+
+
+async def drafted(bench: Bench) -> Draft | Over | Unanswered:
+    """What is next for an order."""
+    if bench.order.side is Side.REVOKE:
+        return await taken_back(bench)
+    return await swapped(bench)
 
 
 async def swapped(bench: Bench) -> Draft | Unanswered:
@@ -171,6 +178,20 @@ async def revoked(bench: Bench) -> Draft | Unanswered | None:
     # Wait for a cheaper moment, unless the order may have too little left at any.
     payable = bench.live.fee_left >= REVOKE_GAS * bench.desk.gas_cap
     return draft if isinstance(draft, Draft) or payable else None
+
+
+async def taken_back(bench: Bench) -> Draft | Over | Unanswered:
+    """Of one router; it has one transaction in all, so that others need not wait for what comes next."""
+    if bench.live.legs_done:
+        return Over("what was left over is taken back")
+    token, routers = bench.desk.ends(bench.order)[0], bench.desk.routers
+    allowed = await _allowances(bench, token)
+    for version, left in allowed.items():
+        if isinstance(left, Unanswered):
+            return left
+        if left:
+            return await _drafted_now(bench, Leg.REVOKE, approval.approve(token, routers[version], 0))
+    return Over("nothing was left over")
 
 
 def _own_approval(live: LiveOrder) -> tuple[Unsigned, Approve] | None:

@@ -4,6 +4,7 @@ What a transaction did is read from its own bytes, as they are in the log, and f
 """
 
 import asyncio
+from collections.abc import Awaitable
 from functools import partial
 
 from actors.messages import KEY, Asset, Leg, Signed, Tick, Units
@@ -15,12 +16,12 @@ from chains.evm.fees import Fees
 from chains.evm.node import Node
 from chains.evm.nodes import Nodes
 from chains.evm.pools import Pools
-from chains.evm.preparing import Bench, Place, cancelled, repeated, revoked, swapped, swapped_again
+from chains.evm.preparing import Bench, Place, cancelled, drafted, repeated, revoked, swapped_again
 from chains.evm.reading import receipt_of, route_of, swap_of, trade_of
 from chains.evm.receipts import Trade
 from chains.evm.sight import Query
 from chains.evm.signed import tx_id_of, unsigned_of
-from chains.venue import Draft, Foreign, Met, Seen, Taken, Unanswered
+from chains.venue import Draft, Foreign, Met, Over, Seen, Taken, Unanswered
 from storage.books import Books, LiveOrder
 from storage.evidence import Channel, Wallet
 from storage.holdings import holdings
@@ -88,11 +89,12 @@ class EvmVenue:
         return f"the wallet has less {', '.join(short)} than the log says" if short else ""
 
     # -- bytes ----------------------------------------------------------------------------------------
-    async def prepare(self, live: LiveOrder, nonce: int, tick: Tick) -> Draft | Foreign | Unanswered:  # noqa: ARG002
+    async def prepare(self, live: LiveOrder, nonce: int, tick: Tick) -> Draft | Foreign | Over | Unanswered:  # noqa: ARG002
         """A nonce that the log does not know of is a stranger's; a node that is behind shows fewer."""
+        asked: Awaitable[Draft | Over | Unanswered]
+        asked = self._nodes.ask(lambda node: drafted(self._bench(node, live, Place(nonce))))
         used, draft = await asyncio.gather(
-            self._nodes.ask(lambda node: node.count(self._desk.wallet, "latest")),
-            self._nodes.ask(lambda node: swapped(self._bench(node, live, Place(nonce)))),
+            self._nodes.ask(lambda node: node.count(self._desk.wallet, "latest")), asked
         )
         if isinstance(used, Unanswered):
             return used
@@ -117,6 +119,16 @@ class EvmVenue:
 
     async def revocation(self, live: LiveOrder, nonce: int) -> Draft | Unanswered | None:
         return await self._nodes.ask(lambda node: revoked(self._bench(node, live, Place(nonce))))
+
+    async def leftover(self, asset: Asset) -> int | Unanswered:
+        address, desk, most = self._desk.address(asset), self._desk, 0
+        for router in desk.routers.values():
+            question = partial(tokens.allowance, token=address, owner=desk.wallet, spender=router)
+            found = await self._nodes.ask(question)
+            if isinstance(found, Unanswered):
+                return found
+            most = max(most, found)
+        return most
 
     def _bench(self, node: Node, live: LiveOrder, place: Place) -> Bench:
         return Bench(node, self._desk, self._pools, live, place)

@@ -130,10 +130,12 @@ class Naive:
                 demand(scope in self.halts, f"halt-latch: {scope} is lifted and was not halted")
                 self.halts.remove(scope)
             case OrderOpened(order):
-                demand(not self.halts or order.side is Side.SELL, f"halt-latch: {order.id} while halted")
+                sells = order.side is not Side.BUY
+                demand(not self.halts or sells, f"halt-latch: {order.id} while halted")
                 demand(order.id not in self.orders, f"{order.id} is opened twice")
-                demand(order.token not in self.live.values(), f"two live orders for {order.token}")
-                self.orders[order.id], self.live[order.id] = order, order.token
+                traded = f"all of {order.token}" if order.side is Side.REVOKE else order.token
+                demand(traded not in self.live.values(), f"two live orders for {traded}")
+                self.orders[order.id], self.live[order.id] = order, traded
             case Reserved():
                 order = self.orders[body.order]
                 if body.asset != USDC:

@@ -48,6 +48,7 @@ class EvmChain:
     approves: bool = False  # Some of its tokens ask for approvals.
     allowance: dict[Asset, int] = field(default_factory=dict)  # Of the one router, where one is asked for.
     allowed_to: dict[Asset, str] = field(default_factory=dict)  # By asset: the order that it was given for.
+    undid: list[tuple[str, str]] = field(default_factory=list)  # Who replaced or took back whose.
     taken_from: list[tuple[str, str]] = field(default_factory=list)  # Who swapped on whose allowance.
     broadcasts: list[str] = field(default_factory=list)
     channels: dict[str, set[str]] = field(default_factory=dict)  # In which bytes have been sent.
@@ -227,6 +228,8 @@ class EvmChain:
         asset = tx["asset"]
         if tx["allows"] and self.allowance.get(asset) and self.zero_first(asset):
             return False
+        if self.allowance.get(asset) and tx["order"] != (owner := self.allowed_to.get(asset, "nobody")):
+            self.undid.append((tx["order"], owner))
         self.allowance[asset], self.allowed_to[asset] = tx["allows"], tx["order"]
         return True
 

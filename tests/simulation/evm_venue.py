@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from actors.messages import NEVER, Leg, Side, Units
 from chains.evm.evidence import Question, View, in_doubt, is_undone, raised, seen
-from chains.venue import Attempt, Draft, Foreign, Met, Seen, Unanswered
+from chains.venue import Attempt, Draft, Foreign, Met, Over, Seen, Unanswered
 from tests.simulation.evm import DEPTHS
 from tests.simulation.outside import GAS, USDC, ForkVenue, drawn, swap_of
 
@@ -32,6 +32,8 @@ class EvmVenue(ForkVenue):
     async def prepare(self, live, nonce, tick) -> Draft | Foreign | Unanswered:
         """An approval first, where this node knows of none over just as much."""
         order = live.order
+        if order.side is Side.REVOKE:
+            return self._taken_back(live, nonce)
         quote = self.quote(order.side, order.token, order.amount_in, tick)
         if isinstance(quote, Unanswered):
             return quote
@@ -54,6 +56,21 @@ class EvmVenue(ForkVenue):
         if asset not in allowance or (live.allows and allowance[asset] == amount):
             return Leg.SWAP
         return Leg.REVOKE if allowance[asset] and self.chain.zero_first(asset) else Leg.APPROVE
+
+    def _taken_back(self, live, nonce) -> Draft | Foreign | Over | Unanswered:
+        if (used := self.chain.count()) > nonce:
+            return Foreign(f"{used} nonces are used, and the log knows of {nonce}")
+        if live.legs_done or not self.chain.allowance.get(live.order.token):
+            return Over("nothing is left")
+        if self._happens(0.1):
+            return Unanswered("timed out")
+        return Draft(self._attempt(live.order, nonce, 1, GAS, Leg.REVOKE), Leg.REVOKE)
+
+    async def leftover(self, asset) -> int | Unanswered:
+        if self._happens(0.1):
+            return Unanswered("timed out")
+        allowance = self.chain.blocks[-1].allowed if self._happens(0.1) else self.chain.allowance  # Behind.
+        return allowance.get(asset, 0)
 
     async def revocation(self, live, nonce) -> Draft | Unanswered | None:
         if not self.chain.allowance.get(_paid(live.order)) or live.fee_left < GAS:

@@ -57,8 +57,8 @@ MUTANTS = (
     Mutant(
         "an order approves before the swap of the order before it has bytes",
         "storage/recovery.py",
-        "live.begun and live.leg is not Leg.SWAP",
-        "live.begun and live.leg is Leg.CANCEL",
+        "live.begun and live.leg is not Leg.SWAP and",
+        "live.begun and live.leg is Leg.CANCEL and",
         harness=EVM,
     ),  # caps-on-bytes
     Mutant(
@@ -71,8 +71,8 @@ MUTANTS = (
     Mutant(
         "a run that is to end begins what it had opened",
         "actors/venue_keeper.py",
-        "(halted or (self.draining and not live.begun))",
-        "halted",
+        "(self.draining and not live.begun and",
+        "(not self.role and not live.begun and",
         harness=pytested("actors/test_executor.py"),
     ),
     Mutant(

@@ -6,7 +6,7 @@ from actors.messages import Dead, Leg, Reverted, Side
 from storage.books import Books
 from storage.recovery import Recovery, recover, under_way, waits_for_turn, whose_turn
 from storage.trades import opening, rollback
-from tests.deals import WBTC, WETH, Desk, busy_desk, order, propose
+from tests.deals import USDC, WBTC, WETH, Desk, busy_desk, order, propose
 
 
 def test_an_empty_log_has_nothing_to_recover():
@@ -71,14 +71,14 @@ def test_of_orders_that_pay_in_one_asset_one_approves_at_a_time_until_its_swap_h
     desk = two_buys()[0]
     desk.allow("o1", 1)
     assert waits_for_turn(desk.books, second)
-    assert whose_turn(desk.books, first) == "o1"
+    assert whose_turn(desk.books, USDC) == "o1"
     desk.sign("o1")
     assert not waits_for_turn(desk.books, second)
-    assert whose_turn(desk.books, first) == "o2"
+    assert whose_turn(desk.books, USDC) == "o2"
 
 
 def test_who_has_begun_keeps_the_turn_though_the_order_before_it_is_undone():
-    desk, first, second = two_buys()
+    desk, _, second = two_buys()
     desk.allow("o1", 1)
     desk.sign("o1")
     desk.book("o1", 7)
@@ -88,7 +88,7 @@ def test_who_has_begun_keeps_the_turn_though_the_order_before_it_is_undone():
     third = order("o3", 100, 10, token="paper:T")
     desk.append(opening(third))
     assert waits_for_turn(desk.books, third)
-    assert whose_turn(desk.books, first) == "o2"
+    assert whose_turn(desk.books, USDC) == "o2"
 
 
 @pytest.mark.parametrize("end", ["revert", "die", "roll back"])
@@ -101,7 +101,7 @@ def test_an_order_that_ends_without_a_swap_passes_its_turn_on(end):
         tx_id = desk.sign("o1", leg=Leg.APPROVE).tx_id
         desk.settle(Reverted("o1", tx_id, "b", 1) if end == "revert" else Dead("o1", tx_id, "absent"))
     assert not waits_for_turn(desk.books, second)
-    assert whose_turn(desk.books, second) == "o2"
+    assert whose_turn(desk.books, USDC) == "o2"
 
 
 def test_a_cancel_of_a_swap_does_not_take_the_turn_back_and_one_of_an_approval_keeps_it():

@@ -101,7 +101,6 @@ class Trading:
 
     # -- the run ----------------------------------------------------------------------------------------
     def start(self) -> None:
-        self.young = time.monotonic()
         words = ["-m", "tests.devnet.trading.launcher", str(self.folder), self.cast]
         self._said = (self.folder / "said").open("ab")
         self.process = subprocess.Popen(
@@ -204,8 +203,6 @@ class Trading:
         while not wanted():
             if known != (known := self.steps()):
                 idle = 0
-            if (report := self.said()) is not None and not report.pids and self.young + 20 < time.monotonic():
-                raise AssertionError(f"{what}: nobody has begun\n{self.story()}")
             if idle > blocks or passed > MOST * blocks:
                 raise AssertionError(f"{what}: nothing more in {idle} of {passed} blocks\n{self.story()}")
             meant = self.dead and not (self.folder / GO).exists()
