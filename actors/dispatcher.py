@@ -51,6 +51,7 @@ class Dispatcher(VenueKeeper):
         self.signing: dict[Id, Signed] = {}  # On its way to the log, by the id of the append.
         self.booking: dict[Id, Id] = {}  # Append -> order.
         self.not_signed = 0
+        self.why: dict[Id, str] = {}  # An order is put off.
 
     def _put_off(self, id: Id) -> None:
         """To the next tick."""
@@ -92,6 +93,7 @@ class Dispatcher(VenueKeeper):
                 self._halt(live, KEY, sentence, tick)
             case Unanswered(sentence):
                 logger.info("{} is put off: {}", live.order.id, sentence)
+                self.why[live.order.id] = sentence
                 if not live.attempts:
                     self._put_off(live.order.id)
 

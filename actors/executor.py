@@ -390,6 +390,7 @@ class Executor(Leftovers):
             **super().facts(),
             "in_flight": [id for id, order in live.items() if order.attempts],
             "unknown": len(self.unknown),
+            "put_off": {id: why for id, why in self.why.items() if id in live and not live[id].attempts},
             "refused_by_signer": self.not_signed,
             "recovered": self.recovered,
         }

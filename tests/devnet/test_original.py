@@ -5,7 +5,7 @@ import time
 import pytest
 from msgspec.structs import replace
 
-from actors.messages import KEY, Allowed, Landed, Leg, Reversed, RolledBack, Side, Signed
+from actors.messages import KEY, Allowed, Landed, Leg, OrderOpened, Reversed, RolledBack, Side, Signed
 from chains.devnet.deploy import mined
 from chains.devnet.devnet import Devnet
 from chains.devnet.odd import Approval, Behaviour
@@ -290,6 +290,26 @@ def test_11_what_an_order_has_approved_and_does_not_use_is_revoked_before_it_end
     trading.until(trading.idle, 60, "nothing under way")
     assert [each.leg for each in told(trading, Allowed)] == [Leg.APPROVE, Leg.REVOKE]
     assert allowances(trading) == {}
+    trading.mine(FINAL)
+    assert violations(trading) == []
+
+
+@processes
+@pytest.mark.timeout(300)
+def test_11_what_is_left_over_of_anybody_is_found_at_the_start_and_revoked(still, run):
+    """As of an order whose swap has reverted: nothing in the log says that it is there."""
+    still.set_automine(True)
+    sent(still, APPROVE.on(still.address_of("USDC"), still.addresses.v2_router, 7))
+    still.set_automine(False)
+    trading = run(rounds=0)
+    assert allowances(trading)
+    trading.start()
+    trading.until(lambda: told(trading, Allowed), 60, "the revocation")
+    trading.until(trading.quiet, 60, "its end")
+    (opened,) = told(trading, OrderOpened)
+    assert (opened.order.side, opened.order.amount_in) == (Side.REVOKE, 7)
+    assert [each.leg for each in told(trading, Signed)] == [Leg.REVOKE]
+    trading.kill()
     trading.mine(FINAL)
     assert violations(trading) == []
 

@@ -22,6 +22,7 @@ from storage.layout import log_path, logs_path
 from storage.log_file import reader
 from tests.devnet.trading.cast import DEAD, DEATH, GO, HUSH, PAUSE, SCRIPT, Death, Script
 from tests.devnet.trading.launcher import PASSWORD, SETTINGS
+from tests.devnet.trading.verdict import allowances
 
 ROOT = Path(__file__).parents[3]
 CHAIN = "devnet"
@@ -231,18 +232,19 @@ class Trading:
         return sum(each.operation is Operation.TRADE_EXECUTE for each in self.records())
 
     def quiet(self) -> bool:
-        """Nothing is under way, and the script wants nothing more, or the wallet signs nothing more."""
+        """Nothing is under way or left over, and nobody wants more; or the wallet signs nothing more."""
         books = self.books()
         if books.live or books.booked or not books.ledger.accounts:
             return False
         if self.process is not None and not self.pid_of("executor"):
             return False
-        return not books.signs or self.scripted(books)
+        return not books.signs or (self.scripted(books) and not allowances(self))
 
     def idle(self) -> bool:
-        """Nothing is under way."""
+        """Nothing is under way, and nothing is left over."""
         books = self.books()
-        return bool(books.ledger.accounts) and not books.live and not books.booked
+        over = bool(books.ledger.accounts) and not books.live and not books.booked
+        return over and not (books.signs and allowances(self))
 
     def pause_wishes(self) -> None:
         """Nobody wants anything new, whoever comes anew."""
