@@ -23,7 +23,7 @@ from tests.devnet.trading import hundred
 from tests.devnet.trading.cast import Death
 from tests.devnet.trading.desk import FINAL, OPEN, Trading
 from tests.devnet.trading.matrix import send_as_trader
-from tests.devnet.trading.quoting import drafted, order_of, own_approval, refused
+from tests.devnet.trading.quoting import drafted, order_of, own_approval, refused, replaced
 from tests.devnet.trading.verdict import allowances, violations
 from tests.devnet.uniswap import ME, sent
 
@@ -260,6 +260,20 @@ def test_11_what_another_order_was_allowed_is_not_swapped_on_though_it_is_just_a
     draft = drafted(devnet, order)
     assert draft.leg is Leg.APPROVE
     assert decoded(draft.unsigned.data) == Approve(devnet.addresses.v2_router, order.amount_in)
+
+
+def test_11_in_the_place_of_a_swap_there_is_a_swap_and_never_an_approval(devnet):
+    """A reorg has lost its approval, which is sent again under its own nonce."""
+    order, router = order_of(devnet, "EURC"), devnet.addresses.v2_router
+    done = own_approval(devnet, order)
+    swap = drafted(devnet, order, legs_done=done)
+    again = replaced(devnet, order, swap, done)
+    assert again.leg is Leg.SWAP
+    assert again.unsigned.max_fee_per_gas > swap.unsigned.max_fee_per_gas
+    sent(devnet, APPROVE.on(devnet.address_of("USDC"), router, 0))
+    found = replaced(devnet, order, swap, done)
+    assert isinstance(found, Unanswered), found
+    assert "its approval is not on chain" in found.sentence
 
 
 def test_11_an_approval_is_exact_and_a_node_that_does_not_answer_brings_none(devnet):

@@ -76,6 +76,27 @@ MUTANTS = (
         harness=pytested("actors/test_executor.py"),
     ),
     Mutant(
+        "what a failed order has left over is not looked for",
+        "actors/leftovers.py",
+        "        self.suspects[asset] = self._now_ns() + wait",
+        "        wait = 10**9\n        self.suspects[asset] = self._now_ns() + wait",
+        harness=pytested("actors/test_leftovers.py"),
+    ),
+    Mutant(
+        "who takes back what is left over does not wait for the turn of an order",
+        "storage/recovery.py",
+        "    asset = paid_by(order)\n    others",
+        "    if order.side is Side.REVOKE:\n        return False\n    asset = paid_by(order)\n    others",
+        harness=pytested("storage/test_leftovers.py"),
+    ),
+    Mutant(
+        "a wish that is repeated while it is decided is decided twice",
+        "actors/portfolio.py",
+        "        if self.deciding and self.deciding[0].id == wish.id:\n",
+        "        if self.deciding and not wish.id:\n",
+        harness=pytested("actors/test_portfolio.py"),
+    ),
+    Mutant(
         "an approval that a reorg has lost is not sent again",
         "actors/dispatcher.py",
         "            if signed.nonce < below:\n",

@@ -4,7 +4,7 @@ import asyncio
 
 from msgspec.structs import replace
 
-from actors.messages import Allowed, Id, Leg, Order, Side, Signed, SignRequest, Tick, Units
+from actors.messages import Allowed, Id, Leg, Order, Side, Signed, SignRequest, Status, Tick, Units
 from chains.devnet.deploy import mined
 from chains.devnet.wallets import TRADER
 from chains.evm.caps import Standing, refusal
@@ -58,6 +58,23 @@ def drafted(net, order, versions="v2", urls=None, legs_done=(), **evm):
             await venue._nodes.close()
 
     settings = settings_of(net, versions, urls, **evm)
+    return asyncio.run(asked())
+
+
+def replaced(net, order, swap, legs_done, **evm):
+    """What would be sent in the place of a swap that has these bytes and waits."""
+
+    async def asked():
+        venue = EvmVenue(nodes_of(settings.evm), desk_of(settings))
+        raw = LocalKey(bytes.fromhex(TRADER.private_key[2:])).sign(swap.unsigned)
+        signed = Signed(order.id, 2, raw, tx_id_of(raw), swap.unsigned.nonce, 1, 0, "public")
+        live = LiveOrder(order, Status.IN_PROGRESS, (signed,), NOW_NS, legs_done=legs_done)
+        try:
+            return await venue.replacement(live, False, NOW_NS)
+        finally:
+            await venue._nodes.close()
+
+    settings = settings_of(net, **evm)
     return asyncio.run(asked())
 
 
