@@ -247,7 +247,7 @@ MUTANTS = (
         "                    work = self.venue.broadcast(other.raw, tick.at_ns, attempt.channel)\n"
         "                    self._ask(work, lambda _: None)\n"
         "                self._journal(Wanted(live, tick, cancels, draft), draft.attempt)\n",
-        also=(("actors/dispatcher.py", "Foreign, Taken", "Foreign, Quote, Taken"),),
+        also=(("actors/dispatcher.py", "Over, Taken", "Over, Quote, Taken"),),
         harness=EVM,
     ),  # exactly-once, write-ahead
     Mutant(
