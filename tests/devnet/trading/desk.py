@@ -183,8 +183,8 @@ class Trading:
         time.sleep(BLOCK_SECONDS)
 
     def sell_all(self) -> None:
-        """From the next start on, what is held is sold."""
-        self.script = replace(self.script, sells=True)
+        """From the next start on, what is held is sold, all of it at once."""
+        self.script = replace(self.script, sells=True, at_once=1_000)
         (self.folder / SCRIPT).write_bytes(json.encode(self.script))
 
     def wait(self, wanted, seconds: float, what: str) -> None:
