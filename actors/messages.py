@@ -49,6 +49,7 @@ class Status(StrEnum):
 class Side(StrEnum):
     BUY = "buy"
     SELL = "sell"
+    REVOKE = "revoke"  # Nothing is traded: what routers may still take of a token is taken back.
 
 
 class Leg(StrEnum):
@@ -213,6 +214,15 @@ class Close(Struct, frozen=True, tag=True):
     portion_bps: int = BPS
 
 
+class Revoke(Struct, frozen=True, tag=True):
+    """A wish of the executor: a router may still take so much of a token, and no order pays with it."""
+
+    id: Id
+    token: Asset
+    at_ns: int
+    amount: Units
+
+
 class Order(Struct, frozen=True, kw_only=True):
     """What the Portfolio approved: the executor accepts nothing else."""
 
@@ -221,7 +231,7 @@ class Order(Struct, frozen=True, kw_only=True):
     strategy: str
     token: Asset
     quote: Asset
-    amount_in: Units  # Exact.  Buy: quote units; sell: token units.
+    amount_in: Units  # Exact.  Buy: quote units; sell: token units; revoke: what may still be taken.
     fee_asset: Asset
     max_fee: Units  # The chain's fee (gas), at most.
     slippage_bps: int
@@ -680,7 +690,10 @@ class Fatal(Struct, frozen=True):
 
 
 class Drain(Struct, frozen=True):
-    """Finish what is under way, take nothing new; `close` sells the open positions first."""
+    """Finish what is under way, take nothing new; `close` sells the open positions first.
+
+    A buy without bytes is nothing that is under way: it is rolled back.
+    """
 
     close: bool
 

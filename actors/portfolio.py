@@ -34,6 +34,7 @@ from actors.messages import (
     Rebalance,
     Refusal,
     Refused,
+    Revoke,
     Role,
     SaveState,
     TickClosed,
@@ -49,7 +50,7 @@ from strategies.mix import budgets, rebalanced
 
 EXECUTOR = Role("executor")
 
-Wish = Propose | Close
+Wish = Propose | Close | Revoke
 Answer = Approved | Refused | AlreadyClosing
 
 
@@ -102,13 +103,13 @@ class Portfolio(Member):
     def hear(
         self,
         message: (
-            Propose | Close | Rebalance | Decided | TickClosed | Durable | Refused | Executing | Balances
-            | Offered | Halt | Lift | Drain | SaveState | ChildExited | Poisoned
+            Propose | Close | Revoke | Rebalance | Decided | TickClosed | Durable | Refused | Executing
+            | Balances | Offered | Halt | Lift | Drain | SaveState | ChildExited | Poisoned
         ),
         sender: Address,
     ) -> None:  # fmt: skip
         match message:
-            case Propose() | Close():
+            case Propose() | Close() | Revoke():
                 self.wish(message, sender)
             case Rebalance():
                 self._balance(message)
@@ -162,8 +163,10 @@ class Portfolio(Member):
             same = order.token == wish.token and order.at_ns == wish.at_ns
             self.tell(sender, Approved(wish.id, order) if same else Refused(wish.id, Refusal.ID_TAKEN))
             return
-        self.wished[wish.id] = Wished(wish, sender)
-        if limits.at_once(wish) and wish.id not in self.queue:
+        self.wished[wish.id] = wished = Wished(wish, sender)
+        if self.deciding and self.deciding[0].id == wish.id:
+            self.deciding = (self.deciding[0], wished)  # Its answer is on its way, to whoever asked last.
+        elif limits.at_once(wish) and wish.id not in self.queue:
             self.queue.append(wish.id)
         self._go_on()
 
@@ -258,6 +261,8 @@ class Portfolio(Member):
             return limits.sell(self.replica.books, wish, self.terms)
         if self.draining:
             return Refusal.DRAINING
+        if isinstance(wish, Revoke):
+            return limits.revoke(self.replica.books, wish, self.terms)
         return limits.buy(self.replica.books, wish, self.terms)
 
     def _durable(self, id: Id) -> None:

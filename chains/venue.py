@@ -97,6 +97,12 @@ class Draft(Struct, frozen=True):
     chain_nonce: int = 0  # Used up on chain.
 
 
+class Over(Struct, frozen=True):
+    """There is nothing left to do for the order, for this reason."""
+
+    sentence: str
+
+
 class Foreign(Struct, frozen=True):
     """single-writer: the wallet has done what the books do not know of; in words."""
 
@@ -125,14 +131,14 @@ def torn(difference: str) -> str:
 class Venue(Protocol):
     """No method raises for what a network does: no answer is a value, `Unanswered`."""
 
-    shares_allowances: bool  # Orders that pay in one asset must not be under way at the same time.
+    shares_allowances: bool  # Orders that pay in one asset take turns, from the first approval to the swap.
     parallel: bool  # It may be asked several things at the same time.
     at_hand: bool  # It answers at once, and its clock moves with ours; else a chain goes on by itself.
     disputed: int  # Quotes of ours that it contradicted; none of them was signed.
 
     async def meet(self, books: Books) -> Met | Unanswered: ...
 
-    async def prepare(self, live: LiveOrder, nonce: int, tick: Tick) -> Draft | Foreign | Unanswered:
+    async def prepare(self, live: LiveOrder, nonce: int, tick: Tick) -> Draft | Foreign | Over | Unanswered:
         """The next bytes of an order that has none, on a quote of this moment."""
 
     async def replacement(self, live: LiveOrder, cancel: bool, at_ns: int) -> Draft | Unanswered:
@@ -143,6 +149,9 @@ class Venue(Protocol):
 
         None: nothing is left of it, or the order can not pay for that.
         """
+
+    async def leftover(self, asset: Asset) -> int | Unanswered:
+        """The most that a router may take of it at this moment."""
 
     async def broadcast(self, raw: str, at_ns: int, channel: str = Channel.PUBLIC) -> Taken | Unanswered:
         """Send bytes, in the channel for which they were made; sending them again has no further effect."""

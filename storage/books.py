@@ -20,6 +20,7 @@ from actors.messages import (
     Finalized,
     Halted,
     Landed,
+    Leg,
     Lifted,
     Order,
     OrderOpened,
@@ -57,6 +58,7 @@ from storage.holdings import (
     Outcome,
     Position,
     at_most,
+    claim_of,
     counted,
     paid_fee,
     remembered,
@@ -204,12 +206,12 @@ def _open(books: Books, order: Order, at_ns: int) -> Books | Refusal:
         return Refusal.HALTED
     if order.amount_in <= 0:
         return Refusal.AMOUNT_NOT_POSITIVE
-    position = books.positions.get(order.token)
+    position = books.positions.get(order.token) if order.side is not Side.REVOKE else None
     if order.side is Side.BUY and position:
         return Refusal.POSITION_EXISTS
     if order.side is Side.SELL and (position is None or position.id != order.position):
         return Refusal.POSITION_NOT_FOUND
-    if order.token in books.claims:
+    if claim_of(order) in books.claims:
         return Refusal.TOKEN_CLAIMED
     if position and order.amount_in > position.quantity:
         return Refusal.NOT_ENOUGH_TOKENS
@@ -218,7 +220,7 @@ def _open(books: Books, order: Order, at_ns: int) -> Books | Refusal:
     return replace(
         books,
         live=put(books.live, order.id, LiveOrder(order, since_ns=at_ns)),
-        claims=put(books.claims, order.token, order.id),
+        claims=put(books.claims, claim_of(order), order.id),
         last_order_ns=max(books.last_order_ns, at_ns),
         counts=counted(books, "orders"),
     )
@@ -246,6 +248,8 @@ def _sign(books: Books, signed: Signed, at_ns: int) -> Books | Refusal:
 
 def _follows(books: Books, live: LiveOrder, signed: Signed) -> bool:
     """The first attempt takes a new nonce, the next ones keep it: so only one of them can land."""
+    if live.order.side is Side.REVOKE and signed.leg is not Leg.REVOKE:
+        return False
     if not live.attempts:
         return signed.nonce >= books.nonce and not signed.cancels
     last = live.attempts[-1]
@@ -309,10 +313,10 @@ def _end(books: Books, outcome: End, at_ns: int) -> Books | Refusal:
 
 
 def _freed(books: Books, ended: EndedOrder, at_ns: int) -> Books:
-    token = ended.order.token
+    claim = claim_of(ended.order)
     return replace(
         books,
-        claims=without(books.claims, token),
-        freed_at_ns=put(books.freed_at_ns, token, at_ns),
+        claims=without(books.claims, claim),
+        freed_at_ns=put(books.freed_at_ns, claim, at_ns),
         ended=remembered(books, ended),
     )

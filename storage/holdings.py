@@ -70,14 +70,19 @@ class LiveOrder(Struct, frozen=True):
         return self.attempts[-1].leg if self.attempts else None
 
     @property
+    def begun(self) -> bool:
+        """Bytes of it have been out."""
+        return bool(self.attempts or self.legs_done)
+
+    @property
     def allows(self) -> bool:
         """Its last leg was an approval: somebody may still take what it allowed."""
         return bool(self.legs_done) and self.legs_done[-1].allowed.leg is Leg.APPROVE
 
     @property
     def takes_back(self) -> bool:
-        """It has bytes that undo its approval: it is over then."""
-        return self.allows and self.leg is Leg.REVOKE
+        """It has bytes that undo its approval, or another's: it is over then."""
+        return self.leg is Leg.REVOKE and (self.allows or self.order.side is Side.REVOKE)
 
     @property
     def next_attempt(self) -> int:
@@ -155,7 +160,7 @@ class Books(Struct, frozen=True):
     booked: dict[Id, Booked] = {}  # Landed, not yet final.
     ended: dict[Id, EndedOrder] = {}
     positions: dict[Asset, Position] = {}
-    claims: dict[Asset, Id] = {}  # The order, live or booked, that has the token.
+    claims: dict[Asset, Id] = {}  # The order, live or booked, that has the token (`claim_of`).
     freed_at_ns: dict[Asset, int] = {}  # The tick at which its last order ended.
     day: Day = Day()
     left_at_ns: dict[Asset, int] = {}  # When a token was last sold out.
@@ -231,6 +236,11 @@ def status_after(live: LiveOrder, outcome: Outcome) -> Status | None:
 def still_loose(books: Books, final: int) -> tuple[LegDone, ...]:
     """Once a nonce is used for good, so are all below it."""
     return tuple(done for done in books.loose if done.signed.nonce > final)
+
+
+def claim_of(order: Order) -> Asset:
+    """What no other live order may have: its token, or if nothing is traded the allowance of it alone."""
+    return Asset(f"allowance of {order.token}") if order.side is Side.REVOKE else order.token
 
 
 def at_most(order: Order) -> dict[Asset, int]:

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import actors.wal
 
+settings.register_profile("any machine", deadline=None)  # How long an example takes proves nothing.
+settings.load_profile("any machine")
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

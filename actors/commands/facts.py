@@ -77,6 +77,8 @@ class MixerFacts(Struct, frozen=True):
 class ExecutorFacts(Struct, frozen=True):
     in_flight: tuple[Any, ...] = ()
     unknown: int = 0
+    left_over: dict[Asset, str] = {}  # Base units that a router may still take, and no order pays.
+    put_off: dict[str, str] = {}  # Why an order has no bytes yet.
 
 
 class WalFacts(Struct, frozen=True):

@@ -139,6 +139,14 @@ def _headline(report: StatusReport, facts: Facts, progress: Progress) -> Rendera
     )
     for scope, reason in facts.portfolio.halts.items():
         text.append(f"\nHALTED ({scope}): {reason}", style="bold red")
+    for asset, amount in facts.executor.left_over.items():
+        why = next(
+            (why for id, why in facts.executor.put_off.items() if id.startswith(f"revoke:{asset}:")), ""
+        )
+        words = (
+            f"A router may still take {amount} base units of {_name(facts, asset)}: it is being taken back"
+        )
+        text.append(f"\n{words}{f', but {why}' if why else ''}", style="yellow")
     for strategy, note in facts.notes.items():
         text.append(f"\n{strategy} is {note}", style="yellow" if note.startswith("off") else "dim")
     return text

@@ -101,6 +101,8 @@ def _order(order: Order, leg: Leg, caps: Caps, standing: Standing) -> Iterator[s
     yield from _is("order.fee_asset", order.fee_asset, caps.native)
     yield from _least("order.slippage_bps", order.slippage_bps, 0)
     yield from _least("order.amount_in", order.amount_in, 1)
+    if order.side is Side.REVOKE and leg not in {Leg.REVOKE, Leg.CANCEL}:
+        yield f"leg: {leg}; revoke or cancel is allowed for an order that only takes back"
     if order.side is Side.BUY and leg not in {Leg.REVOKE, Leg.CANCEL}:
         if caps.position_cap is not None:
             yield from _most("order.amount_in", order.amount_in, caps.position_cap)

@@ -83,6 +83,24 @@ async def _asked(
     ]
 
 
+async def _left_over(node: Node, desk: Desk, assets: list[Asset]) -> list[Finding]:
+    """What a run takes back by itself."""
+    fees, found = await node.fees(), []
+    dear = not isinstance(fees, Unanswered) and fees.base_fee + fees.tip > desk.gas_cap
+    for asset in assets:
+        for router in desk.routers.values():
+            left = await tokens.allowance(node, desk.address(asset), desk.wallet, router)
+            if isinstance(left, Unanswered):
+                found.append(Finding(False, left.sentence, matters=False))
+            elif left:
+                how = "once gas costs less than evm.gas_cap_gwei" if dear else "unless an order needs it"
+                sentence = (
+                    f"Router {router} may still take {left} base units of {asset}: a run takes that back"
+                )
+                found.append(Finding(False, f"{sentence}, {how}.", matters=False))
+    return found
+
+
 def _clock(head: Block, chain_id: int, now_seconds: int) -> Finding:
     """A development chain may have a time of its own."""
     age = now_seconds - head.at_ns // SECOND_NS
@@ -225,7 +243,8 @@ async def _trades(
         findings.append(Finding(one.ok, sentence, one.matters and token not in held))
         if token not in held and (note := await _owned(first, desk, listing.instrument, name)) is not None:
             findings.append(note)
-    return findings
+    traded = [desk.quote, *(each.instrument.token for each in found.listings)]
+    return [*findings, *await _left_over(first, desk, traded)]
 
 
 async def _owned(node: Node, desk: Desk, instrument: Instrument, name: str) -> Finding | None:

@@ -26,7 +26,7 @@ from chains.evm.routes import Version, swap_call
 from chains.evm.signed import unsigned_of
 from chains.evm.values import Declined
 from chains.evm.wire import Block
-from chains.venue import Attempt, Draft, Unanswered
+from chains.venue import Attempt, Draft, Over, Unanswered
 from storage.books import LiveOrder
 
 SECOND_NS = 10**9
@@ -67,14 +67,43 @@ class Bench(Struct, frozen=True):
         return self.desk.native_ends(self.order)[0]
 
 
+async def drafted(bench: Bench) -> Draft | Over | Unanswered:
+    """What is next for an order."""
+    if bench.order.side is Side.REVOKE:
+        return await taken_back(bench)
+    return await swapped(bench)
+
+
 async def swapped(bench: Bench) -> Draft | Unanswered:
-    """An approval first, where one is missing.  Three rounds of questions: what there is, what the pools are,
-    and the whole trade as it would be sent, with the contracts' own word on what it gives.
+    """An approval of its own first, where one is missing.  Three rounds of questions: what there is, what the
+    pools are, and the whole trade as it would be sent, with the contracts' own word on what it gives.
     """
+    own = _own_approval(bench.live)
+    through = None if own is None else own[1].spender
+    plan = await _planned(bench, through)
+    if isinstance(plan, Unanswered):
+        return plan
+    if bench.sends_along or (own is not None and plan.left == bench.order.amount_in):
+        return await _swap_of(bench, plan)
+    return await _approval_of(bench, plan)
+
+
+async def swapped_again(bench: Bench, router: str) -> Draft | Unanswered:
+    """The same swap on a quote of this moment; never an approval, for that has a nonce of its own."""
+    plan = await _planned(bench, router)
+    if isinstance(plan, Unanswered):
+        return plan
+    if plan.left < bench.order.amount_in and not bench.sends_along:
+        return Unanswered("its approval is not on chain at this moment: the swap can not be tried")
+    return await _swap_of(bench, plan)
+
+
+async def _planned(bench: Bench, through: str | None) -> "Plan | Unanswered":
+    """`through`: the only router, if an allowance of this order is there already."""
     asked_ns = time.monotonic_ns()
     node, desk, order = bench.node, bench.desk, bench.order
     ends = desk.ends(order)
-    every = ways(desk, ends)
+    every = tuple(each for each in ways(desk, ends) if through in {None, desk.routers[each.version]})
     now, reason, allowed = await asyncio.gather(
         node.fees(), bench.pools.find(node, pools_of(every)), _allowances(bench, ends[0])
     )
@@ -86,19 +115,16 @@ async def swapped(bench: Bench) -> Draft | Unanswered:
     if isinstance(offer, Unanswered):
         return offer
     left = allowed[offer.quoted.route.version]
-    if isinstance(left, Unanswered):
-        return left
-    plan = Plan(offer, now, asked_ns)
-    enough = bench.sends_along or left == order.amount_in
-    return await (_swap_of(bench, plan) if enough else _approval_of(bench, plan, left))
+    return left if isinstance(left, Unanswered) else Plan(offer, now, asked_ns, left)
 
 
 class Plan(Struct, frozen=True):
-    """An order's quote, the prices of gas at its block, and when it was asked for."""
+    """An order's quote, the prices of gas at its block, when it was asked for, and what is allowed."""
 
     offer: Offer
     fees: Prices
     asked_ns: int
+    left: int
 
 
 async def _swap_of(bench: Bench, plan: Plan) -> Draft | Unanswered:
@@ -127,11 +153,11 @@ async def _swap_of(bench: Bench, plan: Plan) -> Draft | Unanswered:
     return await _affordable(bench, _drafted(bench, Leg.SWAP, call, evidence, gas, plan.fees))
 
 
-async def _approval_of(bench: Bench, plan: Plan, left: int) -> Draft | Unanswered:
+async def _approval_of(bench: Bench, plan: Plan) -> Draft | Unanswered:
     """Nothing is approved for a trade that would not do."""
-    offer = plan.offer
+    offer, left = plan.offer, plan.left
     token, router = offer.quoted.route.path[0], bench.desk.routers[offer.quoted.route.version]
-    if (odd := await _without_effect(bench, router, left)) is not None:
+    if (odd := await _without_effect(bench, left)) is not None:
         return _no(odd)
     step, trial, reason = await asyncio.gather(
         _step(bench, token, router, left), tried(bench, offer), unconfirmed(bench.node, bench.desk, offer)
@@ -156,8 +182,9 @@ async def cancelled(bench: Bench) -> Draft | Unanswered:
 
 async def revoked(bench: Bench) -> Draft | Unanswered | None:
     """Of what the newest approval of the order allowed; None: nothing is left, or it can not be paid."""
-    before = [done.signed for done in bench.live.legs_done if done.allowed.leg is Leg.APPROVE]
-    approved, allowed = _approval(before[-1])
+    own = _own_approval(bench.live)
+    assert own is not None, f"{bench.order.id} has nothing that it could take back"
+    approved, allowed = own
     left = await tokens.allowance(bench.node, approved.to, bench.desk.wallet, allowed.spender)
     if isinstance(left, Unanswered):
         return left
@@ -167,6 +194,25 @@ async def revoked(bench: Bench) -> Draft | Unanswered | None:
     # Wait for a cheaper moment, unless the order may have too little left at any.
     payable = bench.live.fee_left >= REVOKE_GAS * bench.desk.gas_cap
     return draft if isinstance(draft, Draft) or payable else None
+
+
+async def taken_back(bench: Bench) -> Draft | Over | Unanswered:
+    """Of one router; it has one transaction in all, so that others need not wait for what comes next."""
+    if bench.live.legs_done:
+        return Over("what was left over is taken back")
+    token, routers = bench.desk.ends(bench.order)[0], bench.desk.routers
+    allowed = await _allowances(bench, token)
+    for version, left in allowed.items():
+        if isinstance(left, Unanswered):
+            return left
+        if left:
+            return await _drafted_now(bench, Leg.REVOKE, approval.approve(token, routers[version], 0))
+    return Over("nothing was left over")
+
+
+def _own_approval(live: LiveOrder) -> tuple[Unsigned, Approve] | None:
+    """The last leg of the order, if that was one: nobody else has allowed anything since."""
+    return _approval(live.legs_done[-1].signed) if live.allows else None
 
 
 def _approval(signed: Signed) -> tuple[Unsigned, Approve]:
@@ -194,13 +240,12 @@ async def _allowances(bench: Bench, token: str) -> dict[Version, int | Unanswere
 
 
 # -- approval ----------------------------------------------------------------------------------------
-async def _without_effect(bench: Bench, router: str, left: int) -> Declined | Unanswered | None:
+async def _without_effect(bench: Bench, left: int) -> Declined | Unanswered | None:
     """What is on chain and has allowed nothing is not signed again; what a reorg has lost is."""
-    newest = bench.live.legs_done[-1] if bench.live.legs_done else None
-    if newest is None or newest.allowed.leg is not Leg.APPROVE:
+    own = _own_approval(bench.live)
+    if own is None:
         return None
-    if _approval(newest.signed)[1].spender != router:
-        return None
+    newest = bench.live.legs_done[-1]
     receipt = await bench.node.receipt(newest.allowed.tx_id)
     if receipt is None or isinstance(receipt, Unanswered):
         return receipt
@@ -213,7 +258,7 @@ async def _step(bench: Bench, token: str, router: str, left: int) -> approval.St
     if isinstance(answer, Unanswered):
         return answer
     kind = approval.token_kind(None if isinstance(answer, Revert) else answer)
-    return approval.decide(left, bench.order.amount_in, kind)
+    return approval.decide(left, bench.order.amount_in, kind, own=bench.live.allows)
 
 
 # -- the whole trade, tried --------------------------------------------------------------------------

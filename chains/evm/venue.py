@@ -4,7 +4,9 @@ What a transaction did is read from its own bytes, as they are in the log, and f
 """
 
 import asyncio
+from collections.abc import Awaitable
 from functools import partial
+from typing import TypeVar
 
 from actors.messages import KEY, Asset, Leg, Signed, Tick, Units
 from chains.evm import tokens
@@ -15,17 +17,19 @@ from chains.evm.fees import Fees
 from chains.evm.node import Node
 from chains.evm.nodes import Nodes
 from chains.evm.pools import Pools
-from chains.evm.preparing import Bench, Place, cancelled, repeated, revoked, swapped
+from chains.evm.preparing import Bench, Place, cancelled, drafted, repeated, revoked, swapped_again
 from chains.evm.quoting import Disagreement
 from chains.evm.reading import receipt_of, route_of, swap_of, trade_of
 from chains.evm.receipts import Trade
 from chains.evm.sight import Query
 from chains.evm.signed import tx_id_of, unsigned_of
-from chains.venue import Draft, Foreign, Met, Seen, Taken, Unanswered, torn
+from chains.venue import Draft, Foreign, Met, Over, Seen, Taken, Unanswered, torn
 from storage.books import Books, LiveOrder
 from storage.evidence import Channel, Wallet
 from storage.holdings import holdings, of_another
 from storage.recovery import Case, unsettled
+
+D = TypeVar("D")
 
 
 class EvmVenue:
@@ -92,11 +96,12 @@ class EvmVenue:
         return torn(f"the wallet has less {', '.join(short)} than the log says") if short else ""
 
     # -- bytes ----------------------------------------------------------------------------------------
-    async def prepare(self, live: LiveOrder, nonce: int, tick: Tick) -> Draft | Foreign | Unanswered:  # noqa: ARG002
+    async def prepare(self, live: LiveOrder, nonce: int, tick: Tick) -> Draft | Foreign | Over | Unanswered:  # noqa: ARG002
         """A nonce that the log does not know of is a stranger's; a node that is behind shows fewer."""
+        asked: Awaitable[Draft | Over | Unanswered]
+        asked = self._nodes.ask(lambda node: self._counted(drafted(self._bench(node, live, Place(nonce)))))
         used, draft = await asyncio.gather(
-            self._nodes.ask(lambda node: node.count(self._desk.wallet, "latest")),
-            self._nodes.ask(lambda node: self._swapped(self._bench(node, live, Place(nonce)))),
+            self._nodes.ask(lambda node: node.count(self._desk.wallet, "latest")), asked
         )
         if isinstance(used, Unanswered):
             return used
@@ -113,21 +118,31 @@ class EvmVenue:
             bench = self._bench(node, live, place)
             if cancel:
                 return await cancelled(bench)
-            return (
-                await self._swapped(bench)
-                if swap_of(newest) is not None
-                else await repeated(bench, Leg(newest.leg), old)
-            )
+            if swap_of(newest) is not None:
+                return await self._counted(swapped_again(bench, old.to))
+            return await repeated(bench, Leg(newest.leg), old)
 
         return await self._nodes.ask(again)
 
-    async def _swapped(self, bench: Bench) -> Draft | Unanswered:
-        draft = await swapped(bench)
+    async def _counted(self, asked: Awaitable[D]) -> D:
+        draft = await asked
         self.disputed += isinstance(draft, Disagreement)
         return draft
 
     async def revocation(self, live: LiveOrder, nonce: int) -> Draft | Unanswered | None:
         return await self._nodes.ask(lambda node: revoked(self._bench(node, live, Place(nonce))))
+
+    async def leftover(self, asset: Asset) -> int | Unanswered:
+        address, desk, most = self._desk.address(asset), self._desk, 0
+        if asset == desk.native:
+            return 0  # It goes with the swap: what is allowed of its wrapped form is none of ours.
+        for router in desk.routers.values():
+            question = partial(tokens.allowance, token=address, owner=desk.wallet, spender=router)
+            found = await self._nodes.ask(question)
+            if isinstance(found, Unanswered):
+                return found
+            most = max(most, found)
+        return most
 
     def _bench(self, node: Node, live: LiveOrder, place: Place) -> Bench:
         return Bench(node, self._desk, self._pools, live, place)

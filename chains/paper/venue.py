@@ -73,6 +73,9 @@ class PaperVenue:
     async def broadcast(self, raw: str, at_ns: int, channel: str = CHANNEL) -> Taken | Unanswered:  # noqa: ARG002
         return self.send(raw, at_ns)
 
+    async def leftover(self, asset: Asset) -> int | Unanswered:  # noqa: ARG002
+        return 0  # Nobody asks to be allowed anything.
+
     async def revocation(self, live: LiveOrder, nonce: int) -> Draft | Unanswered | None:  # noqa: ARG002
         """Play money is allowed to nobody."""
         return None

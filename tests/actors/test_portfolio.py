@@ -12,7 +12,9 @@ from actors.messages import (
     Day,
     Deposited,
     Directory,
+    Drain,
     Durable,
+    Execute,
     Id,
     Instrument,
     Offered,
@@ -20,6 +22,7 @@ from actors.messages import (
     Rebalanced,
     Refusal,
     Refused,
+    Revoke,
     Role,
     TickClosed,
     TickDone,
@@ -68,6 +71,26 @@ def test_whoever_has_not_heard_an_answer_hears_it_again_and_other_content_is_ref
     assert portfolio.told.count(("strategist", answer)) == 2
     portfolio.receive(propose(WETH, 60, 5_000), Address("strategist"))
     assert portfolio.told[-1] == ("strategist", Refused(wish.id, Refusal.ID_TAKEN))
+
+
+def test_a_wish_that_is_repeated_while_it_is_decided_is_decided_once_and_answered_to_who_asked_last(mixing):
+    wish = Revoke(Id("revoke:1"), WETH, 60, 7)
+    mixing.receive(wish, Address("executor"))
+    mixing.receive(wish, Address("its successor"))
+    opened = [each for each in appended(mixing) if each.id == "revoke:1/T1"]
+    mixing.receive(Committed(1, 1 + len(opened[0].records), opened[0].records), Address("wal"))
+    mixing.receive(Durable(opened[0].id, 3), Address("wal"))
+    (order,) = mixing.replica.books.live.values()
+    assert mixing.told.count(("executor", Execute(order.order))) == 1
+    assert mixing.told[-1] == ("its successor", Approved(wish.id, order.order))
+    mixing.receive(Durable(opened[0].id, 3), Address("wal"))
+    assert len({each.id for each in appended(mixing)}) == 1
+
+
+def test_a_portfolio_that_is_to_end_takes_nothing_back_any_more(mixing):
+    mixing.receive(Drain(False), Address("supervisor"))
+    mixing.receive(Revoke(Id("revoke:1"), WETH, 60, 7), Address("executor"))
+    assert mixing.told[-1] == ("executor", Refused(Id("revoke:1"), Refusal.DRAINING))
 
 
 # -- budgets --

@@ -216,6 +216,22 @@ def test_a_token_that_the_log_knows_nothing_of_is_a_note_and_what_it_holds_is_no
     assert all(each.ok for each in looked(devnet, held=held))
 
 
+def test_what_a_router_may_still_take_is_named_and_what_becomes_of_it(devnet):
+    token, router = devnet.address_of("USDC"), devnet.addresses.v3_router
+    devnet.send(TRADER, token, call_data("approve(address,uint256)", router, 7))
+    for base_fee, how in (
+        (1, "unless an order needs it."),
+        (60 * 10**9, "once gas costs less than evm.gas_cap_gwei."),
+    ):
+        devnet.set_base_fee(base_fee)
+        devnet.mine()
+        found = looked(devnet)
+        assert wrong(found) == []
+        (note,) = [each.sentence for each in found if not each.ok]
+        assert note.startswith(f"Router {router} may still take 7 base units of devnet:{token}")
+        assert note.endswith(how)
+
+
 def test_no_coin_for_gas_and_no_stable_money_are_named_with_how_much_is_missing(devnet):
     poor = STRANGER.address
     (stable,) = wrong(looked(devnet, poor))

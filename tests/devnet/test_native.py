@@ -11,7 +11,7 @@ from chains.evm.calldata import Swap
 from chains.evm.routes import Version, swap_call
 from chains.venue import Draft, Unanswered
 from tests.devnet.trading.desk import CHAIN
-from tests.devnet.trading.quoting import drafted, order_of, refused
+from tests.devnet.trading.quoting import drafted, order_of, own_approval, refused
 from tests.devnet.uniswap import FAR, ME, asked, ours, route, routers, sent, traded
 
 WAYS = [
@@ -121,9 +121,9 @@ def test_what_somebody_has_left_in_a_router_is_in_the_fill_if_it_has_arrived(dev
 COIN = f"{CHAIN}:ETH"
 
 
-def drawn_up(net, order, versions, native_as):
+def drawn_up(net, order, versions, native_as, legs_done=()):
     """The draft, which the signer signs."""
-    draft = drafted(net, order, versions, native_as=native_as)
+    draft = drafted(net, order, versions, native_as=native_as, legs_done=legs_done)
     assert isinstance(draft, Draft), draft
     asked_ns = draft.quoted.asked_ns if draft.quoted else 0
     assert refused(net, order, draft, asked_ns, versions) is None
@@ -145,8 +145,8 @@ def test_an_order_that_pays_the_coin_is_a_swap_at_once_and_its_sale_approves_the
     sale = order_of(devnet, symbol, held, Side.SELL, quote=COIN)
     approval = drawn_up(devnet, sale, versions, "quote")
     assert (approval.leg, approval.unsigned.value) == (Leg.APPROVE, 0)
-    sent(devnet, as_call(approval))
-    draft = drawn_up(devnet, sale, versions, "quote")
+    done = own_approval(devnet, sale, versions, native_as="quote")
+    draft = drawn_up(devnet, sale, versions, "quote", done)
     assert (draft.leg, draft.unsigned.value) == (Leg.SWAP, 0)
     coins = wei(devnet)
     raw = sent(devnet, as_call(draft))
@@ -160,8 +160,8 @@ def test_the_coin_is_bought_as_a_token_and_sold_without_an_approval(devnet, vers
     buy = order_of(devnet, "WETH", 10**9, token=COIN)
     approval = drawn_up(devnet, buy, versions, "token")
     assert approval.leg is Leg.APPROVE
-    sent(devnet, as_call(approval))
-    draft = drawn_up(devnet, buy, versions, "token")
+    done = own_approval(devnet, buy, versions, native_as="token")
+    draft = drawn_up(devnet, buy, versions, "token", done)
     coins = wei(devnet)
     raw = sent(devnet, as_call(draft))
     fee = int(raw["gasUsed"], 16) * int(raw["effectiveGasPrice"], 16)

@@ -3,7 +3,7 @@
 import typing
 from collections import Counter
 
-from actors.messages import Body
+from actors.messages import Body, Side
 from storage import orders
 from storage.resolution import EVM, PAPER, SOLANA, Table
 from tests.simulation.world import World
@@ -15,6 +15,7 @@ PLAYED: tuple[Table, ...] = (PAPER, EVM, SOLANA)  # The chains that schedules ar
 FAULTS = {
     "death of one", "death of all", "death before", "death after", "clock set", "slow actor", "stuck actor",
     "full mailbox", "deep reorg", "broken chain", "halted chain", "halt of everything", "halt of wallet",
+    "leftover taken back",
 }  # fmt: skip
 # Nobody asks about what is over; and what has landed is known only by what was journalled.
 NEVER = {("EVM", "E1"), ("EVM", "E19"), ("Solana", "S1")}
@@ -42,6 +43,10 @@ class Figures:
         self.faults["deep reorg"] += world.chain.deep
         self.faults["broken chain"] += world.naive.broken
         self.faults["halted chain"] += world.chain.halted
+        taken_back = [id for id, order in world.naive.orders.items() if order.side is Side.REVOKE]
+        self.faults["leftover taken back"] += any(
+            world.naive.signed[tx_id].order in taken_back for tx_id in world.naive.done
+        )
 
     def missed(self) -> list[str]:
         found = [f"no {kind} was written" for kind in sorted(KINDS - set(+self.kinds))]

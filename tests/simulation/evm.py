@@ -27,7 +27,8 @@ class Block:
     nonces: int = 0  # ... and in it.
     stolen: int = 0  # Fees that the stranger paid with our money.
     before: dict[Asset, int] = field(default_factory=dict)  # Balances, to go back to ...
-    allowed: dict[Asset, int] = field(default_factory=dict)  # ... and allowances.
+    allowed: dict[Asset, int] = field(default_factory=dict)  # ... and allowances ...
+    allowed_to: dict[Asset, str] = field(default_factory=dict)  # ... and whose they are.
     landed: list[str] = field(default_factory=list)
 
 
@@ -46,6 +47,9 @@ class EvmChain:
     balance: dict[Asset, int] = field(default_factory=lambda: {USDC: CAPITAL})
     approves: bool = False  # Some of its tokens ask for approvals.
     allowance: dict[Asset, int] = field(default_factory=dict)  # Of the one router, where one is asked for.
+    allowed_to: dict[Asset, str] = field(default_factory=dict)  # By asset: the order that it was given for.
+    undid: list[tuple[str, str]] = field(default_factory=list)  # Who replaced or took back whose.
+    taken_from: list[tuple[str, str]] = field(default_factory=list)  # Who swapped on whose allowance.
     broadcasts: list[str] = field(default_factory=list)
     channels: dict[str, set[str]] = field(default_factory=dict)  # In which bytes have been sent.
     prices: dict[Asset, int] = field(default_factory=dict)
@@ -149,6 +153,7 @@ class EvmChain:
         final = self.head.number - DEPTHS.final_depth + 1
         gone = [self.blocks.pop() for _ in range(depth)]
         self.balance, self.allowance = gone[-1].before, gone[-1].allowed
+        self.allowed_to = gone[-1].allowed_to
         for block in gone:
             again = {id: swap_of(self.raws[id]) for id in block.receipts if id in self.raws}
             if block.number <= final:
@@ -171,6 +176,7 @@ class EvmChain:
         base_fee = int(GAS * self.chance.choice([0.5, 0.5, 0.8, 1.1, 1.6])) if self.faults else GAS // 2
         block = Block(self.head.number + 1, at_ns, base_fee, used=self.count())
         block.before, block.allowed = dict(self.balance), dict(self.allowance)
+        block.allowed_to = dict(self.allowed_to)
         self.blocks.append(block)
         while (tx_id := self._next(base_fee)) is not None:
             tx = self.pool.pop(tx_id)
@@ -203,12 +209,11 @@ class EvmChain:
         landed, amounts = False, (0, 0)
         lucky = drawn(self.seed, tx_id, self.reorgs) < (0.8 if tx["leg"] == "swap" else 0.9)
         if not tx["cancel"] and tx["leg"] != "swap":
-            landed = lucky
-            self.allowance |= {tx["asset"]: tx["allows"]} if landed else {}
+            landed = lucky and self._allow(tx)
         elif not tx["cancel"]:
             paid, got, out = exchanged(tx, self.prices[tx["token"]])
             timely = block.at_ns <= tx["deadline_ns"]
-            if lucky and timely and out >= tx["minimum"] and self._may_pay(paid, tx["amount_in"]):
+            if lucky and timely and out >= tx["minimum"] and self._may_pay(paid, tx):
                 amounts = (tx["amount_in"], out)
                 self.balance[paid] -= amounts[0]
                 self.balance[got] = self.balance.get(got, 0) + out
@@ -221,10 +226,25 @@ class EvmChain:
         dear = self.faults and drawn(self.seed, tx_id, "l1") < 0.1
         return 12 * GAS if dear else 0
 
-    def _may_pay(self, asset: Asset, amount: int) -> bool:
+    def zero_first(self, asset: Asset) -> bool:
+        """Whether it takes a new amount only where none is left of an old one."""
+        return drawn("zero first", self.seed, asset) < 0.5
+
+    def _allow(self, tx: dict) -> bool:
+        asset = tx["asset"]
+        if tx["allows"] and self.allowance.get(asset) and self.zero_first(asset):
+            return False
+        if self.allowance.get(asset) and tx["order"] != (owner := self.allowed_to.get(asset, "nobody")):
+            self.undid.append((tx["order"], owner))
+        self.allowance[asset], self.allowed_to[asset] = tx["allows"], tx["order"]
+        return True
+
+    def _may_pay(self, asset: Asset, tx: dict) -> bool:
         """A swap takes what it pays from its allowance."""
+        amount = tx["amount_in"]
         if self.balance.get(asset, 0) < amount or self.allowance.get(asset, amount) < amount:
             return False
         if asset in self.allowance:
             self.allowance[asset] -= amount
+            self.taken_from.append((tx["order"], self.allowed_to.get(asset, "nobody")))
         return True

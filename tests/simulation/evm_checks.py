@@ -71,6 +71,19 @@ class EvmNaive(ForkNaive):
             needed = order in self.live and tx_id in {*self.attempts(order)[-1:], *self.done}
             demand(needed, f"exactly-once: {tx_id} is sent on a broken chain, and is not what was sent last")
 
+    def write(self, append) -> None:
+        super().write(append)
+        strange = [(order, owner) for order, owner in self.chain.taken_from if order != owner]
+        demand(not strange, f"caps-on-bytes: {strange}: who swapped on what whom was allowed")
+        for order, owner in self.chain.undid:
+            needed = owner in self.live and not self.swaps(owner)
+            demand(not needed, f"liveness: {order} has undone what {owner} was allowed, and still needs")
+        self.chain.undid.clear()
+
+    def swaps(self, order: str) -> bool:
+        """Its swap has bytes, so nothing else can come before it."""
+        return any(self.signed[each].leg == "swap" for each in self.attempts(order))
+
     def at_the_end(self) -> None:
         """A stranger with the key leaves the wallet blocked, with whatever may still land."""
         if self.blocked:

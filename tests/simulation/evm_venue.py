@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from actors.messages import NEVER, Leg, Side, Units
 from chains.evm.evidence import Question, View, in_doubt, is_undone, raised, seen
-from chains.venue import Attempt, Draft, Foreign, Met, Seen, Unanswered
+from chains.venue import Attempt, Draft, Foreign, Met, Over, Seen, Unanswered
 from tests.simulation.evm import DEPTHS
 from tests.simulation.outside import GAS, USDC, ForkVenue, drawn, swap_of
 
@@ -32,12 +32,14 @@ class EvmVenue(ForkVenue):
     async def prepare(self, live, nonce, tick) -> Draft | Foreign | Unanswered:
         """An approval first, where this node knows of none over just as much."""
         order = live.order
+        if order.side is Side.REVOKE:
+            return self._taken_back(live, nonce)
         quote = self.quote(order.side, order.token, order.amount_in, tick)
         if isinstance(quote, Unanswered):
             return quote
         if self.chain.approves and (used := self.chain.count()) > nonce:
             return Foreign(f"{used} nonces are used, and the log knows of {nonce}")
-        leg = self._leg(order)
+        leg = self._leg(live)
         dear = leg is Leg.SWAP and drawn(self.chain.seed, order.id) < 0.15
         fee = live.fee_left * 19 // 20 if dear else GAS
         if fee > live.fee_left:
@@ -45,14 +47,30 @@ class EvmVenue(ForkVenue):
         minimum = quote.amount_out * (10_000 - order.slippage_bps) // 10_000
         return Draft(self._attempt(order, nonce, minimum, fee, leg), leg)
 
-    def _leg(self, order) -> Leg:
-        """Some tokens take a new amount only where none is left of an old one."""
-        asset = _paid(order)
+    def _leg(self, live) -> Leg:
+        """What another order was allowed does not serve this one.  Some tokens take a new amount only where
+        none is left of an old one.
+        """
+        asset, amount = _paid(live.order), live.order.amount_in
         allowance = self.chain.blocks[-1].allowed if self._happens(0.1) else self.chain.allowance  # Behind.
-        left = allowance.get(asset, order.amount_in)
-        if left == order.amount_in:
+        if asset not in allowance or (live.allows and allowance[asset] == amount):
             return Leg.SWAP
-        return Leg.REVOKE if left and drawn("zero first", self.chain.seed, asset) < 0.5 else Leg.APPROVE
+        return Leg.REVOKE if allowance[asset] and self.chain.zero_first(asset) else Leg.APPROVE
+
+    def _taken_back(self, live, nonce) -> Draft | Foreign | Over | Unanswered:
+        if (used := self.chain.count()) > nonce:
+            return Foreign(f"{used} nonces are used, and the log knows of {nonce}")
+        if live.legs_done or not self.chain.allowance.get(live.order.token):
+            return Over("nothing is left")
+        if self._happens(0.1):
+            return Unanswered("timed out")
+        return Draft(self._attempt(live.order, nonce, 1, GAS, Leg.REVOKE), Leg.REVOKE)
+
+    async def leftover(self, asset) -> int | Unanswered:
+        if self._happens(0.1):
+            return Unanswered("timed out")
+        allowance = self.chain.blocks[-1].allowed if self._happens(0.1) else self.chain.allowance  # Behind.
+        return allowance.get(asset, 0)
 
     async def revocation(self, live, nonce) -> Draft | Unanswered | None:
         if not self.chain.allowance.get(_paid(live.order)) or live.fee_left < GAS:

@@ -177,6 +177,9 @@ class AnyVenue:
             else Draft(self.build(live.order, quote, nonce, tick.at_ns))
         )
 
+    async def leftover(self, _asset: object) -> int | Unanswered:
+        return 0
+
     async def revocation(self, *_: object) -> Draft | Unanswered | None:
         return None
 

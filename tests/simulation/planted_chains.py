@@ -55,6 +55,48 @@ MUTANTS = (
         harness=EVM,
     ),  # write-ahead
     Mutant(
+        "an order approves before the swap of the order before it has bytes",
+        "storage/recovery.py",
+        "live.begun and live.leg is not Leg.SWAP and",
+        "live.begun and live.leg is Leg.CANCEL and",
+        harness=EVM,
+    ),  # caps-on-bytes
+    Mutant(
+        "an order swaps on what another was allowed",
+        "chains/evm/preparing.py",
+        "bench.sends_along or (own is not None and plan.left == bench.order.amount_in)",
+        "bench.sends_along or plan.left == bench.order.amount_in",
+        harness=pytested("devnet/test_original.py"),
+    ),  # caps-on-bytes
+    Mutant(
+        "a run that is to end begins what it had opened",
+        "actors/venue_keeper.py",
+        "(self.draining and not live.begun and",
+        "(not self.role and not live.begun and",
+        harness=pytested("actors/test_executor.py"),
+    ),
+    Mutant(
+        "what a failed order has left over is not looked for",
+        "actors/leftovers.py",
+        "        self.suspects[asset] = self._now_ns() + wait",
+        "        wait = 10**9\n        self.suspects[asset] = self._now_ns() + wait",
+        harness=pytested("actors/test_leftovers.py"),
+    ),
+    Mutant(
+        "who takes back what is left over does not wait for the turn of an order",
+        "storage/recovery.py",
+        "    asset = paid_by(order)\n    others",
+        "    if order.side is Side.REVOKE:\n        return False\n    asset = paid_by(order)\n    others",
+        harness=pytested("storage/test_leftovers.py"),
+    ),
+    Mutant(
+        "a wish that is repeated while it is decided is decided twice",
+        "actors/portfolio.py",
+        "        if self.deciding and self.deciding[0].id == wish.id:\n",
+        "        if self.deciding and not wish.id:\n",
+        harness=pytested("actors/test_portfolio.py"),
+    ),
+    Mutant(
         "an approval that a reorg has lost is not sent again",
         "actors/dispatcher.py",
         "            if signed.nonce < below:\n",
@@ -205,7 +247,7 @@ MUTANTS = (
         "                    work = self.venue.broadcast(other.raw, tick.at_ns, attempt.channel)\n"
         "                    self._ask(work, lambda _: None)\n"
         "                self._journal(Wanted(live, tick, cancels, draft), draft.attempt)\n",
-        also=(("actors/dispatcher.py", "Foreign, Taken", "Foreign, Quote, Taken"),),
+        also=(("actors/dispatcher.py", "Over, Taken", "Over, Quote, Taken"),),
         harness=EVM,
     ),  # exactly-once, write-ahead
     Mutant(

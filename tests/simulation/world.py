@@ -29,6 +29,7 @@ from actors.messages import (
     Lift,
     Propose,
     RunState,
+    Side,
     Start,
     Stop,
 )
@@ -203,7 +204,7 @@ class World:
             if state is RunState.FAILED:
                 self.again()
             if not scheduler.queues:
-                if self.supervisor.stopping and not whole:
+                if self.supervisor.stopping and not whole and not (naive.live and not naive.blocked):
                     break
                 self.check_idle()
             if naive.halts or chain.deep:
@@ -322,14 +323,16 @@ class World:
             self.scheduler.note(f"{path}: {mind}"[:2_000])
 
     def check_twice(self) -> None:
-        """A start after the end changes nothing but what somebody remembers."""
-        before = dict(self.naive.kinds)
+        """A start after the end changes nothing but what somebody remembers, and what is still left over."""
+        before, known = dict(self.naive.kinds), set(self.naive.orders)
         self.mishaps, self.operator_at = 0, MOST_STEPS
         self.kill_all()
         self.start()
         self.to_the_end()
         new = {kind for kind, count in self.naive.kinds.items() if count != before.get(kind, 0)}
-        demand(new <= {"StateSaved"}, f"recovering twice is not recovering once: {new}")
+        taken_back = [order for id, order in self.naive.orders.items() if id not in known]
+        demand(all(order.side is Side.REVOKE for order in taken_back), f"a start has traded: {taken_back}")
+        demand(taken_back or new <= {"StateSaved"}, f"recovering twice is not recovering once: {new}")
 
 
 UNTOLD = {"settings", "run", "replica", "books", "feed", "recent", "trader", "peers", "seen", "start",

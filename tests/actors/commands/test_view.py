@@ -109,6 +109,14 @@ def test_what_a_reorg_can_still_take_back_and_a_halt_are_shown_where_there_are_a
     assert "HALTED (wallet): a rumour" in text
 
 
+def test_what_a_router_may_still_take_is_shown_and_why_it_is_not_taken_back_yet():
+    executor = {"left_over": {ALFA: str(2**256 - 1)}, "put_off": {f"revoke:{ALFA}:7": "gas is over the cap"}}
+    text = drawn(report(facts={**LIVE_FACTS, "executor": executor}, mode="live"), width=300)
+    assert f"may still take {2**256 - 1} base units of [bold]ALFA" in text
+    assert "it is being taken back, but gas is over the cap" in text
+    assert "may still take" not in drawn(report(facts=LIVE_FACTS, mode="live"))
+
+
 def test_what_a_strategy_says_of_itself_is_shown():
     note = {"strategy": "ai", "note": "off: the gate's rolling AUC fell"}
     assert "ai is off: the gate's rolling AUC fell" in drawn(report(facts={**FACTS, "strategist:ai": note}))

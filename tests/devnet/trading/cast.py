@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct, json
 from msgspec.structs import replace
 
-from actors import executor, supervisor
+from actors import executor, leftovers, supervisor
 from actors.executor import Executor
 from actors.market import GoOn, Market
 from actors.member import MARKET
@@ -202,7 +202,7 @@ class Exact(Portfolio):
 
     def _verdict(self, wish: Any) -> Any:
         verdict = super()._verdict(wish)
-        if not isinstance(verdict, Order) or verdict.side is Side.SELL:
+        if not isinstance(verdict, Order) or verdict.side is not Side.BUY:
             return verdict
         amount = pays(self.tokens.index(verdict.token), number_of(verdict.id), self.buy_units)
         return replace(verdict, amount_in=amount)
@@ -278,5 +278,6 @@ CAST = {
 def on_stage() -> None:
     """In a launcher's process, and so in all of its actors': the test's own stays as it is."""
     executor.SWEEP_SECONDS = SWEEP_SECONDS
+    leftovers.ASK_AGAIN_SECONDS, leftovers.RETRY_SECONDS = 1, 5
     supervision.MOST = 10**6  # Here dying is no fault.
     supervisor.cast_of = lambda *_: CAST
