@@ -2,7 +2,12 @@
 
 from typing import NamedTuple
 
-SIMULATION = ("-m", "tests.simulation.run", "--seconds", "60")
+SIMULATION = (
+    "-m",
+    "tests.simulation.run",
+    "--seconds",
+    "600",
+)  # Of a busy machine; mutants.py says how long it may work.
 COMPARED = (*SIMULATION, "--chain", "paper")  # With the trades of an undisturbed run.
 
 
