@@ -13,6 +13,7 @@ from actors.messages import (
     Deposited,
     Directory,
     Durable,
+    Execute,
     Id,
     Instrument,
     Offered,
@@ -30,7 +31,7 @@ from storage.config import Run, Settings
 from storage.config_strategies import Mix
 from storage.trades import local
 from tests.actors.alone import OUTSIDE, alone
-from tests.deals import UNIT, USDC, WETH, propose
+from tests.deals import UNIT, USDC, WBTC, WETH, Desk, propose
 
 REFUSED = Refused(Id("deposit:genesis"), Refusal.HALTED)
 
@@ -68,6 +69,18 @@ def test_whoever_has_not_heard_an_answer_hears_it_again_and_other_content_is_ref
     assert portfolio.told.count(("strategist", answer)) == 2
     portfolio.receive(propose(WETH, 60, 5_000), Address("strategist"))
     assert portfolio.told[-1] == ("strategist", Refused(wish.id, Refusal.ID_TAKEN))
+
+
+def test_an_order_whose_bytes_do_not_exist_is_told_to_the_executor_by_a_new_portfolio(monkeypatch, tmp_path):
+    """Its predecessor may have died before it said so."""
+    monkeypatch.setattr(logs, "start", lambda *_, **__: None)
+    desk = Desk()
+    signed, unsigned = desk.wish(propose(WETH)), desk.wish(propose(WBTC))
+    desk.sign(signed.id)
+    portfolio = alone(Portfolio, tmp_path, "portfolio", "wal", "supervisor", "executor")
+    portfolio.receive(Committed(0, len(desk.records), tuple(desk.records)), Address("wal"))
+    told = [message.order for _, message in portfolio.told if isinstance(message, Execute)]
+    assert told == [unsigned]
 
 
 # -- budgets --
