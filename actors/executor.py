@@ -330,7 +330,7 @@ class Executor(Leftovers):
             case Action.COMPENSATE:
                 self._book(reversal(self.replica.books, id, row.because, at_ns), id)
             case Action.NOTE_FINALITY:
-                self._book(finality(self.replica.books, id, row.because, at_ns), id)
+                self._book(finality(self.replica.books, id, row.because, at_ns, seen.final_block), id)
             case _:
                 assert_never(row.action)
 

@@ -365,6 +365,13 @@ class Allowed(Struct, frozen=True, tag=True):
     block: int = 0
 
 
+class BlockId(Struct, frozen=True):
+    """A block, and with it all those before it: while this number has this hash, none of them is another."""
+
+    number: int
+    hash: str
+
+
 class Landed(Struct, frozen=True, tag=True):
     """T3: it is on chain, with these amounts, from the receipt."""
 
@@ -376,6 +383,7 @@ class Landed(Struct, frozen=True, tag=True):
     fee: Units
     final: bool = True  # If not, a reorg can undo it: until T4 nothing may be done with what it gave.
     block: int = 0  # Or slot: a node that is behind it knows nothing of it.
+    in_block: BlockId | None = None  # Once it is final.  The last field: storage/chain.py leaves None out.
 
 
 class Reverted(Struct, frozen=True, tag=True):
@@ -385,6 +393,7 @@ class Reverted(Struct, frozen=True, tag=True):
     tx_id: str
     evidence: str
     fee: Units
+    in_block: BlockId | None = None
 
 
 class Dead(Struct, frozen=True, tag=True):
@@ -401,6 +410,7 @@ class Finalized(Struct, frozen=True, tag=True):
     order: Id
     tx_id: str
     evidence: str
+    in_block: BlockId | None = None
 
 
 class Reversed(Struct, frozen=True, tag=True):

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from actors.messages import Asset, Leg, Quoted, Tick, Units, Unsigned
+from actors.messages import Asset, BlockId, Leg, Quoted, Tick, Units, Unsigned
 from storage.books import Books, LiveOrder
 from storage.evidence import Channel, Evidence, Wallet
 from storage.recovery import Case
@@ -44,6 +44,7 @@ class Receipt(Struct, frozen=True):
     fee: Units
     at_ns: int
     block: int
+    block_hash: str = ""  # Where the venue has such a thing.
 
 
 class Waiting(Struct, frozen=True):
@@ -85,6 +86,12 @@ class Seen(Struct, frozen=True):
     proof: str = ""
     broken: str = ""
     foreign: str = ""  # single-writer: somebody else has used the wallet; in words.
+
+    @property
+    def final_block(self) -> BlockId | None:
+        """That it stands in for good."""
+        receipt = self.receipt if self.final else None
+        return BlockId(receipt.block, receipt.block_hash) if receipt and receipt.block_hash else None
 
 
 class Draft(Struct, frozen=True):

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from actors.messages import (
     BPS,
     EVERYTHING,
+    WALLET,
     Adopted,
     Allowed,
     Body,
@@ -60,6 +61,7 @@ from storage.holdings import (
     at_most,
     claim_of,
     counted,
+    last_final,
     paid_fee,
     remembered,
     status_after,
@@ -153,7 +155,9 @@ def _book_else(
         case Lifted(scope, _):
             if scope not in books.halts:
                 return Refusal.TRANSITION_NOT_ALLOWED
-            return replace(books, halts=without(books.halts, scope))
+            # Who lets the wallet sign again has compared it with the log: as it stands is how it is.
+            trusted = None if scope == WALLET else books.last_final
+            return replace(books, halts=without(books.halts, scope), last_final=trusted)
         case Rebalanced(at_ns, budgets):
             last_ns = books.mix.at_ns if books.mix else -1
             if at_ns <= last_ns or min(budgets.values(), default=0) < 0 or sum(budgets.values()) > BPS:
@@ -308,7 +312,7 @@ def _end(books: Books, outcome: End, at_ns: int) -> Books | Refusal:
         after = _freed(after, EndedOrder(live.order, status, outcome, booked_now, fees), at_ns)
         final = live.attempts[-1].nonce if live.attempts else None
         loose = (*books.loose, *live.legs_done) if final is None else still_loose(books, final)
-        after = replace(after, loose=loose)
+        after = replace(after, loose=loose, last_final=last_final(books, outcome))
     return paid_fee(after, live.order, fee, at_ns)
 
 

@@ -59,7 +59,7 @@ def encoded(value: Body | tuple[Record, ...]) -> bytes:
 
     No text can hold what is cut out, for in a text each quote has a backslash before it.
     """
-    return msgspec.json.encode(value).replace(b',"leg":"swap"}', b"}")
+    return msgspec.json.encode(value).replace(b',"leg":"swap"}', b"}").replace(b',"in_block":null}', b"}")
 
 
 def hash_of(*fields: object) -> bytes:

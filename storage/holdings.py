@@ -13,7 +13,9 @@ from actors.messages import (
     SIGNS_NOTHING,
     Allowed,
     Asset,
+    BlockId,
     Dead,
+    Finalized,
     Id,
     Landed,
     Leg,
@@ -172,6 +174,7 @@ class Books(Struct, frozen=True):
     halts: dict[str, str] = {}  # Scope -> reason.
     mix: Rebalanced | None = None  # The budgets of strategies, once they are not those of the settings.
     loose: tuple[LegDone, ...] = ()  # Of orders that were rolled back: a reorg may still undo these.
+    last_final: BlockId | None = None  # The newest in which something of ours is final.
 
     @property
     def signs(self) -> bool:
@@ -213,6 +216,12 @@ def of_another(books: Books, wallet: str, chain: str) -> str:
         if elsewhere
         else ""
     )
+
+
+def last_final(books: Books, body: End | Finalized) -> BlockId | None:
+    """Once this has ended: orders need not end in the order of their blocks."""
+    found = [each for each in (books.last_final, getattr(body, "in_block", None)) if each is not None]
+    return max(found, key=lambda block: block.number, default=None)
 
 
 def with_ledger(books: Books, ledger: Ledger | Refusal) -> Books | Refusal:

@@ -5,7 +5,7 @@ What is done is a row of storage/resolution.py; this is what a start reports.
 
 from msgspec import Struct
 
-from actors.messages import Asset, Id, Landed, Leg, Order, Side, Signed
+from actors.messages import Asset, BlockId, Id, Landed, Leg, Order, Side, Signed
 from storage.books import Books, LegDone, LiveOrder
 from storage.evidence import Entry
 from storage.resolution import entry_of
@@ -36,6 +36,7 @@ class Case(Struct, frozen=True):
     settled: int = 0  # The nonce before this one has ended for good: on chain all below it are used.
     newest_block: int = 0  # In which something of this wallet was seen.
     touched_ns: int = 0  # The tick at which a trade was last written about.
+    last_final: BlockId | None = None  # Nothing before its end can change, or the chain is not what it was.
 
     @property
     def leg(self) -> Leg | None:
@@ -89,8 +90,10 @@ def case_of(books: Books, live: LiveOrder, booked: Landed | None = None) -> Case
         settled -= 1
     blocks = [each.outcome.block for each in books.booked.values()]
     blocks += [done.allowed.block for done in legs]
+    final = books.last_final
+    newest = max([*blocks, final.number if final else 0])
     entry = Entry.BOOKED if booked else entry_of(live)
-    return Case(live, entry, booked, settled, max(blocks, default=0), books.last_order_ns)
+    return Case(live, entry, booked, settled, newest, books.last_order_ns, final)
 
 
 def waits_for_turn(books: Books, order: Order) -> bool:

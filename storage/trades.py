@@ -7,6 +7,7 @@ from actors.messages import (
     Allowed,
     Append,
     Asset,
+    BlockId,
     Body,
     Finalized,
     Halted,
@@ -97,10 +98,10 @@ def settlement(books: Books, outcome: Outcome, at_ns: int) -> Append:
     return Append(Id(f"{order.id}/T3{again}"), tuple(records))
 
 
-def finality(books: Books, order: Id, evidence: str, at_ns: int) -> Append:
+def finality(books: Books, order: Id, evidence: str, at_ns: int, in_block: BlockId | None = None) -> Append:
     """T4: what was booked stays; what it did not use is free again."""
     booked = books.booked[order]
-    final = Finalized(order, booked.outcome.tx_id, evidence)
+    final = Finalized(order, booked.outcome.tx_id, evidence, in_block)
     record = trade(order, booked.live.status, final, at_ns)
     return Append(Id(f"{order}/T4"), (record, *_returns(books, booked.order, at_ns, {})))
 

@@ -144,4 +144,6 @@ def amounts(found: PoolSwap, token_in: str, token_out: str) -> tuple[int, int]:
 def _receipt(found: wire.Receipt, paid: int, got: int, at_ns: int) -> Receipt:
     """The fee, in wei: gas at its price, and what a rollup of the OP stack takes for L1."""
     fee = Units(found.gas_used * found.gas_price + (found.rollup_fee or 0))
-    return Receipt(found.tx_hash, found.succeeded, Units(paid), Units(got), fee, at_ns, found.block)
+    return Receipt(
+        found.tx_hash, found.succeeded, Units(paid), Units(got), fee, at_ns, found.block, found.block_hash
+    )

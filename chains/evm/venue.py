@@ -159,7 +159,9 @@ class EvmVenue:
         if isinstance(trades, Unanswered):
             return unseen(desk.depths, question, trades.sentence)
         done = tuple(each.allowed.tx_id for each in case.live.legs_done)
-        query = Query(desk.wallet, tuple(each.tx_id for each in attempts), desk.network.final_depth, done)
+        final = case.last_final.number if case.last_final else None
+        hashes = tuple(each.tx_id for each in attempts)
+        query = Query(desk.wallet, hashes, desk.network.final_depth, done, final)
         try:
             l1_fee = bool(desk.network.l1_fee_oracle)
             views = await self._nodes.views(

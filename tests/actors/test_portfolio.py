@@ -33,7 +33,7 @@ from storage.config import Run, Settings
 from storage.config_strategies import Mix
 from storage.trades import local
 from tests.actors.alone import OUTSIDE, alone
-from tests.deals import UNIT, USDC, WETH, propose
+from tests.deals import UNIT, USDC, WBTC, WETH, Desk, propose
 
 REFUSED = Refused(Id("deposit:genesis"), Refusal.HALTED)
 
@@ -91,6 +91,18 @@ def test_a_portfolio_that_is_to_end_takes_nothing_back_any_more(mixing):
     mixing.receive(Drain(False), Address("supervisor"))
     mixing.receive(Revoke(Id("revoke:1"), WETH, 60, 7), Address("executor"))
     assert mixing.told[-1] == ("executor", Refused(Id("revoke:1"), Refusal.DRAINING))
+
+
+def test_an_order_whose_bytes_do_not_exist_is_told_to_the_executor_by_a_new_portfolio(monkeypatch, tmp_path):
+    """Its predecessor may have died before it said so."""
+    monkeypatch.setattr(logs, "start", lambda *_, **__: None)
+    desk = Desk()
+    signed, unsigned = desk.wish(propose(WETH)), desk.wish(propose(WBTC))
+    desk.sign(signed.id)
+    portfolio = alone(Portfolio, tmp_path, "portfolio", "wal", "supervisor", "executor")
+    portfolio.receive(Committed(0, len(desk.records), tuple(desk.records)), Address("wal"))
+    told = [message.order for _, message in portfolio.told if isinstance(message, Execute)]
+    assert told == [unsigned]
 
 
 # -- budgets --

@@ -5,7 +5,7 @@ import time
 import pytest
 from msgspec.structs import replace
 
-from actors.messages import KEY, Allowed, Landed, Leg, OrderOpened, Reversed, RolledBack, Side, Signed
+from actors.messages import KEY, WALLET, Allowed, Landed, Leg, OrderOpened, Reversed, RolledBack, Side, Signed
 from chains.devnet.deploy import mined
 from chains.devnet.devnet import Devnet
 from chains.devnet.odd import Approval, Behaviour
@@ -352,6 +352,37 @@ def test_16_a_reorg_after_booking_gives_the_money_back_and_the_order_is_under_wa
     trading.mine(FINAL)
     assert violations(trading) == []
     assert len(trading.books().positions) == 1
+
+
+@processes
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_16_a_reorg_that_mines_anew_at_once_what_was_final_halts_the_wallet(still, run):
+    """All nonces are used as before, and with nothing missing: only the blocks are others, and the fees."""
+    trading = run(sells=False)
+    trading.start()
+    trading.until(trading.quiet, 60, "a purchase that is final")
+    trading.kill()
+    signed, receipts = (
+        told(trading, Signed),
+        [receipt_of(still, each.tx_id) for each in told(trading, Signed)],
+    )
+    blocks = [int(each["blockNumber"], 16) for each in receipts]
+    again = [(each.raw, block - blocks[0] + 2) for each, block in zip(signed, blocks, strict=True)]
+    still.reorg(still.height() - blocks[0] + 1, again)
+    moved = [receipt_of(still, each.tx_id) for each in signed]
+    assert [int(each["blockNumber"], 16) for each in moved] == [block + 2 for block in blocks]
+    assert [each["logs"] == [] for each in moved] == [each["logs"] == [] for each in receipts]
+    trading.sell_all()
+    trading.start()
+    trading.until(lambda: trading.books().halts, 60, "the halt")
+    assert "two nodes say that it is another now" in trading.books().halts[WALLET]
+    trading.mine(FINAL)
+    assert told(trading, Signed) == signed
+
+
+def receipt_of(net, tx_id):
+    return net.rpc.call("eth_getTransactionReceipt", tx_id)
 
 
 @processes

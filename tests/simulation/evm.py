@@ -2,7 +2,7 @@
 
 It keeps its own books by undoing blocks, and shares no code with ours.  A transaction is its bytes (JSON); a
 nonce is used once; what a reorg throws out goes back to the pool or is forgotten.  What a deep one has undone
-comes back, if at all, when the wallet is halted: before that nobody could tell that it was gone.
+comes back at once, as it was or as another of ours with its nonce, with whatever result; or later, or never.
 """
 
 import random
@@ -30,6 +30,7 @@ class Block:
     allowed: dict[Asset, int] = field(default_factory=dict)  # ... and allowances ...
     allowed_to: dict[Asset, str] = field(default_factory=dict)  # ... and whose they are.
     landed: list[str] = field(default_factory=list)
+    hash: str = "genesis"
 
 
 @dataclass
@@ -56,6 +57,7 @@ class EvmChain:
     ever: dict[str, list[Receipt]] = field(default_factory=dict)  # Reorgs included.
     deep_ns: int = NEVER  # From then on a reorg may reach what is final; it does so once.
     nobody_waits: Callable[[], bool] = lambda: True  # For what was asked before it, or is being written.
+    mined: int = 0  # Blocks, those that a reorg has thrown out too.
     deep: bool = False  # It has ...
     undone_from: int = 0  # ... and the wallet's next nonce was then this one.
     lost: dict[str, dict] = field(default_factory=dict)  # What was final, and is gone.
@@ -82,6 +84,10 @@ class EvmChain:
             if tx_id in block.receipts:
                 return block.receipts[tx_id]
         return None
+
+    def hash_of(self, number: int, at: int | None = None) -> str:
+        """Of a block; nothing, if the chain has not come so far."""
+        return self.blocks[number].hash if number <= (self.head.number if at is None else at) else ""
 
     @property
     def landed_orders(self) -> list[str]:
@@ -150,6 +156,7 @@ class EvmChain:
     def _reorg(self, depth: int) -> None:
         """Newest first.  A longer branch follows: as many blocks again, and two more."""
         self.reorgs += 1
+        at_once = self.chance.random() < 0.5
         final = self.head.number - DEPTHS.final_depth + 1
         gone = [self.blocks.pop() for _ in range(depth)]
         self.balance, self.allowance = gone[-1].before, gone[-1].allowed
@@ -157,12 +164,21 @@ class EvmChain:
         for block in gone:
             again = {id: swap_of(self.raws[id]) for id in block.receipts if id in self.raws}
             if block.number <= final:
-                self.lost |= again
                 self.undone_from = gone[-1].used - gone[-1].nonces
+            if block.number <= final and at_once:
+                self.pool |= dict(map(self._one_under_its_nonce, again))
+            elif block.number <= final:
+                self.lost |= again
             else:
                 self.pool |= {id: tx for id, tx in again.items() if self.chance.random() < 0.6}
         for block in reversed(gone):
             self._mine(block.at_ns)
+
+    def _one_under_its_nonce(self, tx_id: str) -> tuple[str, dict]:
+        nonce = swap_of(self.raws[tx_id])["nonce"]
+        rivals = [id for id, raw in self.raws.items() if swap_of(raw)["nonce"] == nonce]
+        found = self.chance.choice(rivals)
+        return found, swap_of(self.raws[found])
 
     def _steal(self) -> None:
         """A stranger uses our next nonce, if one of ours waits for it, and pays well."""
@@ -174,7 +190,9 @@ class EvmChain:
 
     def _mine(self, at_ns: int) -> None:
         base_fee = int(GAS * self.chance.choice([0.5, 0.5, 0.8, 1.1, 1.6])) if self.faults else GAS // 2
-        block = Block(self.head.number + 1, at_ns, base_fee, used=self.count())
+        self.mined += 1
+        hash = f"block {self.mined}"
+        block = Block(self.head.number + 1, at_ns, base_fee, used=self.count(), hash=hash)
         block.before, block.allowed = dict(self.balance), dict(self.allowance)
         block.allowed_to = dict(self.allowed_to)
         self.blocks.append(block)
@@ -219,7 +237,8 @@ class EvmChain:
                 self.balance[got] = self.balance.get(got, 0) + out
                 block.landed.append(tx["order"])
             landed = amounts != (0, 0)
-        return Receipt(tx_id, landed, *map(Units, amounts), Units(fee), block.at_ns, block.number)
+        place = (block.at_ns, block.number, block.hash)
+        return Receipt(tx_id, landed, *map(Units, amounts), Units(fee), *place)
 
     def _beside(self, tx_id: str) -> int:
         """A rollup's fee for L1: in none of the bytes, and now and then more than the order may pay."""

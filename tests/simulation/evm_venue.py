@@ -136,7 +136,8 @@ class EvmVenue(ForkVenue):
         final = at - DEPTHS.final_depth + 1
         counted = at - self.chain.chance.randint(1, 3) if self._happens(0.03) else at  # Torn: an older count.
         count = max(self.chain.count(counted), self.chain.count(final))
-        return View(at, at_ns, count, self.chain.count(final), receipts, pooled, done)
+        last_final = self.chain.hash_of(case.last_final.number, at) if case.last_final else ""
+        return View(at, at_ns, count, self.chain.count(final), receipts, pooled, done, last_final)
 
 
 def _paid(order) -> str:

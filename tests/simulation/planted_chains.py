@@ -15,10 +15,24 @@ MUTANTS = (
     Mutant(
         "a reorg that reaches what was final goes unnoticed",
         "chains/evm/evidence.py",
-        "    return view.count_at_k < case.settled\n",
+        "    return view.count_at_k < case.settled or is_replaced(case, view)\n",
         "    return False\n",
         harness=EVM,
     ),  # no-guess, exactly-once
+    Mutant(
+        "a reorg that reaches what was final goes unnoticed if its nonces are used again at once",
+        "chains/evm/evidence.py",
+        " or is_replaced(case, view)\n",
+        "\n",
+        harness=EVM,
+    ),  # no-guess, halt-latch
+    Mutant(
+        "in which block a fill is final is not noted",
+        "actors/executor.py",
+        "row.because, at_ns, seen.final_block), id)",
+        "row.because, at_ns), id)",
+        harness=EVM,
+    ),  # no-guess, halt-latch
     Mutant(
         "what was final is gone, and as soon as its nonces are used again all is well",
         "actors/executor.py",
@@ -31,7 +45,7 @@ MUTANTS = (
         "chains/evm/evidence.py",
         "    if first is None or second is None or not is_undone(case, first):\n"
         '        return ""\n'
-        "    same = (first.head, first.count_at_k) == (second.head, second.count_at_k)\n",
+        "    same = _of_the_past(first) == _of_the_past(second)\n",
         '    if first is None or not is_undone(case, first):\n        return ""\n    same = True\n',
         harness=pytested("chains/evm/test_evidence.py"),
     ),
@@ -131,6 +145,43 @@ MUTANTS = (
         ),
         harness=EVM,
     ),  # exactly-once
+    Mutant(
+        "a fork of Solana that reaches what was final goes unnoticed",
+        "chains/svm/evidence.py",
+        '    return case.last_final is not None and view.last_final not in {"", case.last_final.hash}\n',
+        "    return False\n",
+        harness=SOLANA,
+    ),  # no-guess, halt-latch
+    Mutant(
+        "one of two providers says that what was final is gone, and the wallet is halted",
+        "chains/svm/evidence.py",
+        '    if len(said) < min(2, question.providers):\n        return ""\n',
+        '    if not said:\n        return ""\n',
+        harness=pytested("chains/svm/test_evidence.py"),
+    ),
+    Mutant(
+        "a wallet that is let go on a chain that has changed is halted again at once",
+        "storage/books.py",
+        "trusted = None if scope == WALLET else books.last_final\n",
+        "trusted = books.last_final\n",
+        harness=pytested("storage/test_finality.py"),
+    ),
+    Mutant(
+        "no answer to a sending ends the order, and its money is free again",
+        "actors/dispatcher.py",
+        '            logger.warning("{} may have been sent or not: {}", id, answer.sentence)\n',
+        "            live = self.replica.books.live.get(id)\n"
+        "            if live is not None and live.attempts:\n"
+        "                self._settle(Dead(id, live.attempts[-1].tx_id, answer.sentence), live.since_ns)\n",
+        also=(("actors/dispatcher.py", "    Append,\n    Id,", "    Append,\n    Dead,\n    Id,"),),
+    ),  # no-guess
+    Mutant(
+        "the words of a node's error say what became of a nonce",
+        "chains/evm/node.py",
+        "Taken(tx_hash) if isinstance(await self.transaction(tx_hash), Transaction) else reason\n",
+        'Taken(tx_hash) if "nonce too low" in reason.sentence else reason\n',
+        harness=pytested("chains/evm/test_client_node.py"),
+    ),
     Mutant(
         "processed is believed",
         "chains/svm/evidence.py",

@@ -16,7 +16,12 @@ from tests.storage.test_legs import played
 
 
 class Told:
-    """A chain on which everything happens that is booked."""
+    """A chain on which everything happens that is booked, in one block."""
+
+    deep, halted, hash = False, False, "as it was"
+
+    def hash_of(self, _number: int) -> str:
+        return self.hash
 
     def __init__(self) -> None:
         self.ever: dict[str, list[Receipt]] = {}
@@ -35,7 +40,7 @@ class Told:
                 self._mined(body, isinstance(body, Allowed), 0, 0)
 
     def _mined(self, body, landed: bool, amount_in: int, amount_out: int) -> None:
-        receipt = Receipt(body.tx_id, landed, amount_in, amount_out, body.fee, 0, 1)
+        receipt = Receipt(body.tx_id, landed, amount_in, amount_out, body.fee, 0, 1, self.hash)
         self.ever.setdefault(body.tx_id, []).append(receipt)
         self.now[body.tx_id] = receipt
 
@@ -138,3 +143,19 @@ def test_they_object_to_gas_that_is_not_there():
     with pytest.raises(Violation, match="no-overdraft"):
         pair.naive.write(append)
     assert USDC not in pair.naive.gas
+
+
+@pytest.mark.parametrize("hash", ["as it was", "another", ""])
+def test_they_object_to_whatever_is_signed_once_the_block_of_what_was_final_is_another_or_none(hash):
+    pair = Pair(1_000 * UNIT, 600)
+    desk, chain = pair.desk, pair.naive.chain
+    desk.bought(WETH, 7)
+    pair.compare()
+    chain.deep, chain.hash = True, hash
+    desk.sign(desk.wish(propose(WBTC, 1)).id)
+    if hash == "as it was":
+        pair.compare()
+        return
+    with pytest.raises(Violation, match=r"no-guess: Signed of .* on a broken chain"):
+        pair.compare()
+    assert pair.naive.broken

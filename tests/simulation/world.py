@@ -49,6 +49,7 @@ from tests.simulation.market import prices_of, settings_of
 from tests.simulation.outside import MINUTE_NS, USDC, drawn
 from tests.simulation.scheduler import Crash, Scheduler
 from tests.simulation.stage import CAST, NOW, staged
+from tests.simulation.svm import SvmChain
 
 WORLDS_OF = 16  # So many schedules have the same prices and the same chain.
 REPEATED = (BALANCES, "execute ")
@@ -84,7 +85,7 @@ class World:
         self.halts, self.operator_at, self.operator_does = 0, MOST_STEPS, Halt
         self.stick_at = MOST_STEPS
         self.halted_scope, self.operated_at = EVERYTHING, -MOST_STEPS
-        if isinstance(self.chain, EvmChain):
+        if isinstance(self.chain, EvmChain | SvmChain):
             self.chain.nobody_waits = self.nobody_waits
         if not calm:
             self.upset()
