@@ -188,7 +188,7 @@ def grid(axes: Sequence[Axis]) -> tuple[dict[str, Value], ...]:
     for axis in axes:
         if not axis.values:
             fix = f"{axis.key}={axis.low}..{axis.high}:STEP"
-            raise ValueError(f"--over {axis.key}: a grid needs a step; write {fix}, or search with bayes.")
+            raise ValueError(f"--over {axis.key}: a grid needs a step; write {fix}, or sweep with bayes.")
     if math.prod(len(axis.values) for axis in axes) > MOST_SETS:
         raise ValueError(f"a grid of more than {MOST_SETS:,} sets will not end; name fewer values.")
     combined = product(*(axis.values for axis in axes))

@@ -15,8 +15,9 @@ from actors.commands.refused import DONE, CannotRunError
 from actors.commands.seen import seen_before
 from actors.commands.sweep_files import Crew, Kept, Report, fingerprint
 from storage.config import Settings, load
-from strategies import backtest, recorded
+from strategies import ai_model, backtest, recorded
 from strategies.deflated import deflated, spread_of
+from strategies.mix import shadowed
 from strategies.sweep import (
     GOALS,
     Axis,
@@ -96,9 +97,19 @@ def begun(plan: Plan) -> Begun:
         axes = tuple(axis_of(text) for text in plan.over)
         check_effect(axes, settings, names)
         recording = recorded.load(settings.run.recordings, settings)
+        check_sound(recording, settings, names)
     except ValueError as error:
         raise CannotRunError(str(error)) from error
     return Begun(settings, names, axes, recording, fingerprint(settings.run.recordings))
+
+
+def check_sound(recording: recorded.Recorded, settings: Settings, names: Sequence[str]) -> None:
+    """ValueError for what no set of parameters makes better: a model that may not trade, a look ahead."""
+    playing = shadowed(settings.mix, names) if settings.mix.enabled else names
+    if "ai" in playing and (refused := ai_model.refusal(settings, len(recording.instruments))):
+        raise ValueError(refused)
+    if sentence := backtest.looks_ahead(recording, settings, names):
+        raise ValueError(sentence)
 
 
 def combinations(axes: Sequence[Axis]) -> tuple[Parameters, ...]:
