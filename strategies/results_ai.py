@@ -45,14 +45,17 @@ LESSONS = (Lesson(60, 24), Lesson(60, 4), Lesson(15, 16), Lesson(15, 24), Lesson
 PROSE = """## ai
 
 A model for each recording of three tokens or more, trained on the inside as `run.py train` does it, walking
-forward in 5 folds with an embargo of 24 bars, seed 1; and models of the whole of one recording, played on a
-later one.
+forward in 5 folds with an embargo of 24 bars, seed 1, by the LightGBM that requirements.txt pins; and models
+of the whole of one recording, played on a later one.
 
 - **IC**, its **t**, **AUC** and **Brier**: out of sample within the inside, as the card has them; worthless
   are 0, below 2, 0.5, and the Brier score of the base rate.
 - **verdict**: refused is a model that the program does not trade on, with the first reason.
 - **outside**: what the model earned in the second half, or the later recording, of which it had seen nothing.
   In brackets: it was refused, and this is what it would have come to.
+
+What to read out of it.  Not one of these models is fit to trade, and what they would have earned says that
+their cards are right: whichever traded at 7 bp lost.  Half a recording is too little for bars of an hour.
 """
 
 
@@ -85,7 +88,9 @@ def lines_of(cases: Sequence[Case], data: Path) -> Iterator[str]:
 
 def row(trial: Trial, lesson: Lesson, data: Path) -> str:
     """One line, whatever comes of it."""
-    cells = [trial.title, f"{lesson.minutes} min, {lesson.horizon}", *_cells(trial, lesson, data)]
+    enough = len(trial.learned.files) >= ai_model.LEAST_TOKENS
+    what = f"{lesson.minutes} min, {lesson.horizon}" if enough else "any"
+    cells = [trial.title, what, *_cells(trial, lesson, data)]
     return f"| {' | '.join(cells)} |"
 
 
