@@ -59,7 +59,7 @@ def cards(items: Iterable[tuple[str, Value, str]]) -> str:
 
 
 def percent(value: float, digits: int = 2) -> str:
-    return f"{value:.{digits}%}".replace("-", MINUS) if math.isfinite(value) else NONE
+    return f"{value:,.{digits}%}".replace("-", MINUS) if math.isfinite(value) else NONE
 
 
 def number(value: float) -> str:
@@ -79,12 +79,12 @@ def gain(value: float, digits: int = 2) -> Cell:
     return gained(percent(value, digits), value)
 
 
-def shade(value: float) -> Cell:
+def shade(value: float, digits: int = 2) -> Cell:
     """A return on a ground of its colour, stronger the larger it is."""
     if not math.isfinite(value) or value == 0.0:
-        return Cell(percent(value), "")
+        return Cell(percent(value, digits), "")
     depth = sum(abs(value) > each for each in DEEP)
-    return Cell(gain(value).text, f"{'g' if value > 0.0 else 'l'}{depth}")
+    return Cell(gain(value, digits).text, f"{'g' if value > 0.0 else 'l'}{depth}")
 
 
 def day(text: str) -> str:

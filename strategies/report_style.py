@@ -34,6 +34,8 @@ font-size:.85rem}.card dd{margin:0;font-size:.85rem;color:var(--quiet)}.card dt+
 font-weight:600;color:var(--text)}.card dt+dd.gain{color:var(--gain)}.card dt+dd.loss{color:var(--loss)}
 .settings{display:grid;grid-template-columns:repeat(auto-fill,minmax(17rem,1fr));gap:0 2rem}
 .settings table{width:100%}td.changed{font-weight:700}
+td.wrap{white-space:normal}.months{font-size:.87rem}.months th,.months td{padding:.2rem .4rem}
+.months th:first-child{padding-left:0}
 .beside{display:flex;flex-wrap:wrap;gap:0 4rem;align-items:flex-start}
 figure{margin:1.1rem 0}
 figcaption{margin-bottom:.45rem;display:flex;flex-wrap:wrap;gap:0 1.1rem;font-size:.9rem}

@@ -71,10 +71,14 @@ def summary(result: Result, figures: Figures) -> Iterator[str]:
         ("mean win", number(deals.mean_win / scale)), ("mean loss", number(deals.mean_loss / scale)),
         ("most wins in a row", deals.most_wins), ("most losses in a row", deals.most_losses),
         ("mean hours held", number(deals.mean_hours)), ("turnover a year", number(deals.turnover)),
-        ("orders", ", ".join(f"{count} {name}" for name, count in figures.outcomes.items()) or NONE),
+        ("orders", Cell(_outcomes(figures), "wrap")),
         ("wishes refused", sum(sum(row.values()) for row in figures.refused.values())),
     ])  # fmt: skip
     yield "</div>"
+
+
+def _outcomes(figures: Figures) -> str:
+    return ", ".join(f"{count} {name}" for name, count in figures.outcomes.items()) or NONE
 
 
 def luck(trials: Trials) -> str:
@@ -106,7 +110,7 @@ def months(result: Result) -> str:
 def _year(title: str, year: str, made: Mapping[str, float]) -> tuple[Value, ...]:
     found = [made.get(f"{year}-{number:02}") for number in range(1, 13)]
     whole = float(np.prod([1.0 + each for each in found if each is not None])) - 1.0
-    return (title, *("" if each is None else shade(each) for each in found), shade(whole))
+    return (title, *("" if each is None else shade(each, 1) for each in found), shade(whole, 1))
 
 
 # -- drawdowns --
