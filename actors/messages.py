@@ -82,7 +82,7 @@ class Refusal(StrEnum):
     STALE = "stale"  # The market has moved on since this was wished for.
     TOKEN_UNKNOWN = "token_unknown"  # noqa: S105
     STRATEGY_UNKNOWN = "strategy_unknown"
-    POSITION_NOT_FOUND = "position_not_found"
+    POSITION_NOT_FOUND = "position_not_found"  # Or it is another strategy's.
     POSITION_EXISTS = "position_exists"  # one-position, averaging included.
     TOKEN_CLAIMED = "token_claimed"  # noqa: S105  A live order has the token.
     NOT_FINAL = "not_final"  # A reorg can still undo its buy.
@@ -212,6 +212,9 @@ class Close(Struct, frozen=True, tag=True):
     at_ns: int
     reason: CloseReason
     portion_bps: int = BPS
+    strategy: str = (
+        ""  # Whose wish it is, and it must be its own position; "": an exit rule's, or an operator's.
+    )
 
 
 class Revoke(Struct, frozen=True, tag=True):

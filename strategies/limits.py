@@ -133,6 +133,8 @@ def sell(books: Books, wish: Close, terms: Terms) -> Verdict:
     position = books.positions.get(wish.token)
     if not books.signs:
         return Refusal.HALTED
+    if position and wish.strategy not in {"", position.strategy}:
+        return Refusal.POSITION_NOT_FOUND
     if holder is not None:
         return _claimed(books, wish, holder, position)
     if position is None:

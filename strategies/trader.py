@@ -97,7 +97,7 @@ class Trader:
             return None
         if target <= 0.0:
             id = Id(f"{self.name}:{bar.token}:{at_ns}:sell")
-            return Close(id, bar.token, at_ns, CloseReason.SIGNAL)
+            return Close(id, bar.token, at_ns, CloseReason.SIGNAL, strategy=self.name)
         id = Id(f"{self.name}:{bar.token}:{at_ns}:buy")
         return Propose(id, self.name, bar.token, at_ns, max(1, int(target * BPS)), bar.close)
 

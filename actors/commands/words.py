@@ -16,7 +16,7 @@ Strategies = Annotated[
 ]
 Over = Annotated[
     list[str],
-    typer.Option(help="key=24,48,96 or key=24..96:24, of the tables momentum, scalping, exits and limits."),
+    typer.Option(help="key=24,48,96 or key=24..96:24, of a strategy, or of exits, limits or mix."),
 ]
 By = Annotated[str, typer.Option(help="What is best: sharpe, sortino, calmar or total_return.")]
 Keep = Annotated[Path, typer.Option(help="A line for each set; what is in it is not computed again.")]
