@@ -56,7 +56,7 @@ class Executor(Leftovers):
     def opened(self) -> None:
         super().opened()
         self.waiting: dict[Id, Execute] = {}  # Not yet signed.
-        self.unheard: set[Id] = set()  # Of these, whoever has not been told that they are heard.
+        self.unheard: dict[Id, None] = {}  # Of these, whoever has not been told that they are heard.
         self.unquoted: set[Id] = set()  # Taken at a tick that had no price.
         self.unsigned: deque[tuple[Id, Tick]] = deque()  # To be signed at the tick that is handled.
         self.due: Tick | None = None  # When the chain is to be asked next.
@@ -87,7 +87,7 @@ class Executor(Leftovers):
                 self._go_on()
             case Execute(order):
                 self.waiting[order.id] = message
-                self.unheard.add(order.id)
+                self.unheard[order.id] = None
                 self._go_on()
             case SignedBytes():
                 self._signed(message)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any, assert_never
 
-import msgspec
 from loguru import logger
 from msgspec import Struct
 
@@ -32,7 +31,7 @@ from actors.messages import (
     Unlocked,
 )
 from actors.system import CAST, SIGNER, cast_of
-from storage.config import Run, Settings
+from storage.config import Run, run_in, settings_in
 from storage.supervision import Restarts, allowed
 
 PING_SECONDS = 0.25
@@ -128,8 +127,8 @@ class Supervisor(Actor):
         if self.start is not None:
             return
         self.start = start
-        self.run = msgspec.convert(start.run, Run, from_attributes=True)
-        self.cast = cast_of(self.run, msgspec.convert(start.settings, Settings, from_attributes=True))
+        self.run = run_in(start.run)
+        self.cast = cast_of(self.run, settings_in(start.settings))
         for role in self.cast:
             self._spawn(role)
         self._tell_everybody()

@@ -46,7 +46,7 @@ def chained(append: Append, head: Head) -> tuple[list[Row], Head]:
     for record in append.records:
         lsn = head.lsn + 1
         kind, body = type(record.body).__name__, encoded(record.body).decode()
-        words = append.id, record.operation_id, record.operation.value, record.status.value, kind
+        words = append.id, record.operation_id, str(record.operation), str(record.status), kind
         fields = (lsn, *words, record.at_ns, FORMAT, body, head.hash)
         digest = row_hash(fields)
         rows.append((*fields, digest))

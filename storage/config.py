@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, convert
 
 from actors.messages import BPS
 from storage import strict_toml
@@ -123,6 +123,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 # -- reading -----------------------------------------------------------------------------------------
+def settings_in(message: Any) -> Settings:
+    """As a message carries them: whole, or as the tables that JSON has made of them."""
+    return convert(message, Settings, from_attributes=True)
+
+
+def run_in(message: Any) -> Run:
+    return convert(message, Run, from_attributes=True)
+
+
 COMMAND_LINE = "command line"
 
 

@@ -1,7 +1,6 @@
 """Our client of two EVM nodes: silent at times, behind at times, and sometimes of two minds."""
 
 import json
-import random
 from functools import lru_cache
 
 from msgspec.structs import replace
@@ -10,13 +9,13 @@ from actors.messages import NEVER, Leg, Side, Units
 from chains.evm.evidence import Question, View, in_doubt, is_undone, raised, seen
 from chains.venue import Attempt, Draft, Foreign, Met, Over, Seen, Unanswered
 from tests.simulation.evm import DEPTHS
-from tests.simulation.outside import GAS, USDC, ForkVenue, drawn, swap_of
+from tests.simulation.outside import GAS, USDC, ForkVenue, chance_of, drawn, swap_of
 
 
 @lru_cache(maxsize=4_096)
 def _hole(seed: int, tx_id: str) -> int:
-    lot = random.Random(f"{seed}/{tx_id}/hole")
-    return lot.randint(0, 1) if lot.random() < 0.15 else -1
+    hole = chance_of(seed, tx_id, "hole")
+    return hole.randint(0, 1) if hole.random() < 0.15 else -1
 
 
 class EvmVenue(ForkVenue):

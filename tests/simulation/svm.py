@@ -16,7 +16,18 @@ from msgspec.structs import replace
 from actors.messages import NEVER, Asset, Tick, Units
 from chains.svm.evidence import SKIPPED, Level, Progress, Question, Status, View, is_undone, seen
 from chains.venue import Attempt, Receipt, Seen
-from tests.simulation.outside import CAPITAL, GAS, MINUTE_NS, T0, USDC, ForkVenue, drawn, exchanged, swap_of
+from tests.simulation.outside import (
+    CAPITAL,
+    GAS,
+    MINUTE_NS,
+    T0,
+    USDC,
+    ForkVenue,
+    chance_of,
+    drawn,
+    exchanged,
+    swap_of,
+)
 
 SLOTS_A_TICK, FINAL_DEPTH, FIRST_SLOT = 4, 7, 1_000
 PROVIDERS = ("alpha", "beta")
@@ -212,8 +223,8 @@ class SvmChain:
 
 @lru_cache(maxsize=4_096)
 def _hole(seed: int, tx_id: str) -> str:
-    lot = random.Random(f"{seed}/{tx_id}/hole")
-    return lot.choice(PROVIDERS) if lot.random() < 0.15 else ""
+    hole = chance_of(seed, tx_id, "hole")
+    return hole.choice(PROVIDERS) if hole.random() < 0.15 else ""
 
 
 class SvmVenue(ForkVenue):

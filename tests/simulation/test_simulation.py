@@ -1,9 +1,11 @@
 """Schedules of the production actors, one seed each: some always played, some never before."""
 
+import gc
 import os
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import pytest
@@ -113,6 +115,28 @@ def test_the_same_seed_plays_the_same_schedule():
     play(22, second)
     assert first == second
     assert len(first) > 100
+
+
+@pytest.mark.timeout(120)
+def test_a_schedule_is_the_same_in_another_process_that_orders_its_sets_otherwise():
+    first, second = traced(1032, "1"), traced(1032, "2")
+    assert first == second
+    assert len(first.splitlines()) > 100
+
+
+def traced(seed, hashes):
+    command = [sys.executable, "-m", "tests.simulation.run", "--trace", "--seed", str(seed)]
+    env = {**os.environ, "PYTHONHASHSEED": hashes}
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_schedule_that_is_over_is_freed_without_a_search_for_cycles():
+    gc.disable()
+    try:
+        over = [weakref.ref(play(seed)) for seed in range(3_000, 3_048)]
+        assert not [world for world in over if world()]
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("mutant", ALL, ids=lambda mutant: mutant.name)

@@ -95,7 +95,8 @@ class World:
         actors = (seat.actor for seat in self.scheduler.seats.values())
         busy = any(isinstance(actor, Executor) and actor._busy() for actor in actors)
         said = any(
-            pair[0].startswith("executor.") and pair[1].startswith("wal.") for pair in self.scheduler.queues
+            pair.sender.startswith("executor.") and pair.target.startswith("wal.")
+            for pair in self.scheduler.waiting()
         )
         return not busy and not said
 
@@ -199,24 +200,23 @@ class World:
         With `whole` the run is drained and stopped; else it ends when the feed has, and all is quiet.
         """
         scheduler, chain, naive = self.scheduler, self.chain, self.naive
-        chance, often = self.chance.random, self.share / 5
+        step, chance, often = scheduler.step, self.chance.random, self.share / 5
+        ready, broadcasts = scheduler.ready, chain.broadcasts
         self.last_mishap = scheduler.steps
         while (state := self.supervisor.state) is not RunState.STOPPED:
             if state is RunState.FAILED:
                 self.again()
-            if not scheduler.queues:
+            if not (ready or scheduler.late or scheduler.held):
                 if self.supervisor.stopping and not whole and not (naive.live and not naive.blocked):
                     break
                 self.check_idle()
             if naive.halts or chain.deep:
                 self.perhaps_stop()
-            if scheduler.steps >= self.operator_at:
-                self.perhaps_halt()
-            if scheduler.steps >= self.stick_at:
-                self.stick_somebody()
-            if not scheduler.step():
+            if scheduler.steps >= self.operator_at or scheduler.steps >= self.stick_at:
+                self.interfere()
+            if not step():
                 raise Violation("liveness: nobody has anything left to do")
-            if len(chain.broadcasts) > self.told_out:
+            if len(broadcasts) > self.told_out:
                 self.look_out()
             if self.mishaps:
                 if chance() <= often:
@@ -225,11 +225,18 @@ class World:
                 self.last_mishap = scheduler.steps if scheduler.stuck else scheduler.released
                 quick = scheduler.steps - self.last_mishap < QUICK
                 demand(quick, "liveness: no end so many steps after the last mishap")
-            if scheduler.steps >= MOST_STEPS:
-                raise Violation("liveness: no end after so many steps")
         self.quiet = scheduler.steps - max(self.last_mishap, scheduler.released)
         while whole and len(scheduler.seats) > 1 and scheduler.step():
             pass
+
+    def interfere(self) -> None:
+        """What was drawn for this step, if for none before MOST_STEPS: then this one is too long."""
+        if self.scheduler.steps >= MOST_STEPS:
+            raise Violation("liveness: no end after so many steps")
+        if self.scheduler.steps >= self.operator_at:
+            self.perhaps_halt()
+        if self.scheduler.steps >= self.stick_at:
+            self.stick_somebody()
 
     def perhaps_stop(self) -> None:
         """A wallet that is blocked, by a stranger or a broken chain, may never end: the operator ends it."""
@@ -364,8 +371,10 @@ def world_of(seed: int, calm: bool = False) -> Iterator[World]:
         try:
             yield world
         finally:
-            world.kill_all()
+            world.scheduler.end()
             world.scheduler.killed, world.scheduler.watched = _nobody, {}  # No cycle: it is freed at once.
+            vars(world.chain).pop("nobody_waits", None)
+            NOW.begin(None)
 
 
 def play(seed: int, trace: list[str] | None = None) -> World:
