@@ -77,7 +77,8 @@ class Batches:
                     each.answer.set_result(answer)
         finally:
             for each in questions:
-                each.answer.cancel()
+                if not each.answer.done():  # It was closed meanwhile.
+                    each.answer.set_exception(aiohttp.ClientConnectionError("closed"))
 
     async def _answers(self, questions: list[_Question]) -> list[Answer]:
         if len(questions) > 1:

@@ -152,3 +152,17 @@ def test_who_gives_up_waiting_keeps_nobody_else_from_his_answer():
     (none, found), _ = asked(given_up, block(2))
     assert none is None
     assert found.number == 2
+
+
+def test_who_waits_when_it_is_closed_is_told_so():
+    async def closed():
+        node = Node(proxy.url, CHAIN_ID, Paces(LIMITS))
+        assert await node.check() is None
+        waiting = asyncio.create_task(node.block(1))
+        await asyncio.sleep(0.05)
+        await node.close()
+        return await waiting
+
+    with Proxy(FakeChain(), delay_seconds=3.0) as proxy:
+        proxy.rule = lambda method, _nth: Fault.DELAYED if method == "eth_getBlockByNumber" else None
+        assert isinstance(asyncio.run(closed()), Unanswered | Block)

@@ -202,7 +202,7 @@ def contract(pool):
     return answer
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(pools(), amounts_in, st.booleans())
 def test_read_bit_by_bit_a_pool_gives_the_same_and_never_more_than_was_foretold(pool, amount, down):
     spacing, tier, ask = pool.tick_spacing, (pool.fee_pips, pool.tick_spacing), contract(pool)
