@@ -52,6 +52,7 @@ EXECUTOR = Role("executor")
 
 Wish = Propose | Close | Revoke
 Answer = Approved | Refused | AlreadyClosing
+CROSSED = (Refusal.HALTED, Refusal.NOT_ENOUGH_FUNDS)
 
 
 class Wished(Struct, frozen=True):
@@ -276,13 +277,15 @@ class Portfolio(Member):
         self._go_on()
 
     def _refused(self, id: Id, reason: Refusal) -> None:
-        """A halt came between the decision and its record; or there is nothing to lift."""
+        """Between the decision and its record came a halt, or a chain took more than was set aside for it; or
+        there is nothing to lift.
+        """
         if not self.asking(id):
             return  # Asked twice, answered twice.
         self.answered(id)
         if self.deciding and opening(self.deciding[0]).id == id:
             (order, wished), self.deciding = self.deciding, None
-            assert reason is Refusal.HALTED, f"the log refuses {id}: {reason}"
+            assert reason in CROSSED, f"the log refuses {id}: {reason}"
             self._answer(wished, Refused(order.id, reason))
         elif id not in self.latches:  # Told again, and written already; or there is nothing to lift.
             raise RuntimeError(f"the log refuses {id}: {reason}")

@@ -87,6 +87,13 @@ def test_a_wish_that_is_repeated_while_it_is_decided_is_decided_once_and_answere
     assert len({each.id for each in appended(mixing)}) == 1
 
 
+def test_what_a_chain_has_taken_between_a_decision_and_its_record_is_a_no_and_no_bug(mixing):
+    wish = Revoke(Id("revoke:1"), WETH, 60, 7)
+    mixing.receive(wish, Address("executor"))
+    mixing.receive(Refused(Id("revoke:1/T1"), Refusal.NOT_ENOUGH_FUNDS), Address("wal"))
+    assert mixing.told[-1] == ("executor", Refused(wish.id, Refusal.NOT_ENOUGH_FUNDS))
+
+
 def test_a_portfolio_that_is_to_end_takes_nothing_back_any_more(mixing):
     mixing.receive(Drain(False), Address("supervisor"))
     mixing.receive(Revoke(Id("revoke:1"), WETH, 60, 7), Address("executor"))

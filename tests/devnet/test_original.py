@@ -28,8 +28,7 @@ from tests.devnet.trading.verdict import allowances, violations
 from tests.devnet.uniswap import ME, sent
 
 processes = pytest.mark.processes
-SECOND_NS = 10**9
-GWEI = 10**9
+SECOND_NS = GWEI = 10**9
 
 
 @pytest.fixture

@@ -53,10 +53,9 @@ from tests.simulation.svm import SvmChain
 
 WORLDS_OF = 16  # So many schedules have the same prices and the same chain.
 REPEATED = (BALANCES, "execute ")
-MOST_STEPS = 60_000
 STUCK_LONG = 1_000.0  # Seconds: the supervisor gives up on who does not answer for so long.
 WISHERS = ("strategist.", "positions.")
-QUICK = 2_000  # Steps from the last mishap to the end.
+MOST_STEPS, QUICK = 60_000, 2_000  # In all; and from the last mishap to the end.
 ROOT = Path(tempfile.mkdtemp(prefix="holdfast-sim-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
 atexit.register(shutil.rmtree, ROOT, ignore_errors=True)
 venue_path(ROOT).write_text("The chain is in memory; an executor sees that it is there.")
