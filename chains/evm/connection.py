@@ -101,6 +101,20 @@ class _Response(aiohttp.ClientResponse):
         return bytes(body)
 
 
+class _Provider(AsyncHTTPProvider):
+    """web3 looks its session up behind a lock that it takes in another thread, for each request: who is
+    cancelled while it waits there never gives the lock back, and nobody asks anything any more.
+    """
+
+    session: aiohttp.ClientSession | None = None
+
+    async def _make_request(self, method: RPCEndpoint, request_data: bytes) -> bytes:  # noqa: ARG002
+        assert self.session is not None, "a question before there is a session"
+        options = self.get_request_kwargs()
+        async with self.session.post(str(self.endpoint_uri), data=request_data, **options) as response:
+            return await response.read()
+
+
 class Connection:
     """`chain_id` is what the node must say, at first and again after every trouble."""
 
@@ -113,7 +127,7 @@ class Connection:
         )
         # A redirect would carry what is private to somebody who was not asked.
         options = {"timeout": timeout, "allow_redirects": False}
-        self._provider = AsyncHTTPProvider(url, request_kwargs=options, exception_retry_configuration=None)
+        self._provider = _Provider(url, request_kwargs=options, exception_retry_configuration=None)
         self._web3 = AsyncWeb3(self._provider)
         self._web3.middleware_onion.clear()
         self._web3.ens = None
@@ -146,7 +160,8 @@ class Connection:
         if self._proving is not None:
             self._proving.cancel()
             await asyncio.gather(self._proving, return_exceptions=True)
-        await self._provider.disconnect()
+        if self._provider.session is not None:
+            await self._provider.session.close()
         self._loop = None
 
     def no(self, method: str, reason: str) -> Unanswered:
@@ -257,7 +272,7 @@ class Connection:
         self, method: str, params: list[Any], end: float
     ) -> Result | RpcError | Closed | Unanswered:
         try:
-            await self._open()
+            self._open()
             async with asyncio.timeout(max(0.001, end - time.monotonic())):
                 response = await self._provider.make_request(RPCEndpoint(method), params)
         except aiohttp.ClientResponseError as error:
@@ -270,20 +285,19 @@ class Connection:
             return self.no(method, "the answer is no JSON")
         return self._envelope(method, response)
 
-    async def _open(self) -> None:
+    def _open(self) -> None:
         """web3's own session would make a connection anew for every request."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             connector = aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE_SECONDS)
             traces = aiohttp.TraceConfig()
             traces.on_connection_create_end.append(self._made)
-            session = aiohttp.ClientSession(
+            self._provider.session = aiohttp.ClientSession(
                 connector=connector,
                 raise_for_status=True,
                 response_class=_Response,
                 trace_configs=[traces],
             )
-            await self._provider.cache_async_session(session)
             self._loop = loop
 
     async def _made(self, *_: object) -> None:
