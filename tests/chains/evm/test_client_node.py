@@ -361,25 +361,6 @@ def test_a_storm_of_refusals_is_bounded_however_many_ask():
     assert proxy.count("eth_getBlockByNumber") <= 20 + 2 * 5  # At once, and then a few after each pause.
 
 
-def test_who_is_given_up_while_he_asks_keeps_nobody_from_asking():
-    """Whatever he waited for: a place in line, a session, a connection, an answer."""
-    limits = Limits(answer_seconds=10.0, requests_per_second=100_000)
-
-    async def question(node):
-        await node.check()
-        for pauses in range(40):
-            given_up = [asyncio.create_task(node.head()) for _ in range(20)]
-            for _ in range(pauses):
-                await asyncio.sleep(0)
-            for each in given_up:
-                each.cancel()
-            await asyncio.gather(*given_up, return_exceptions=True)
-        return await node.head()
-
-    answer, _ = asked(FakeChain(), question, limits=limits)
-    assert isinstance(answer, Block)
-
-
 def test_while_a_host_wants_a_pause_it_is_not_asked_and_the_sentence_says_how_long():
     limits = Limits(answer_seconds=0.4, requests_per_second=1_000)
 
