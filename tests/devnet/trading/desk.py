@@ -147,7 +147,8 @@ class Trading:
 
     def said(self) -> StatusReport | None:
         """The last that the supervisor has said."""
-        lines = tail(self.folder / "said").splitlines()
+        whole, _, _ = tail(self.folder / "said").rpartition(b"\n")  # It may be amidst the next line.
+        lines = whole.splitlines()
         told = (line for line in reversed(lines) if line.startswith(b'{"id":"status'))
         line = next(told, None)
         return None if line is None else json.decode(line, type=StatusReport)
