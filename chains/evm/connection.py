@@ -92,7 +92,7 @@ class Connection:
         self._proved_at: float | None = None  # When the question was asked.
         self._proving: asyncio.Task[Unanswered | None] | None = None
         self._proving_since = 0.0
-        self._asked = 0
+        self._asked = self._closings = 0
 
     async def ask(
         self, method: str, params: Iterable[Any], tries: int = TRIES
@@ -113,6 +113,8 @@ class Connection:
         return await self._proof(time.monotonic())
 
     async def close(self) -> None:
+        """Whoever still waits has no answer, and does not try again."""
+        self._closings += 1
         if self._proving is not None:
             self._proving.cancel()
             await asyncio.gather(self._proving, return_exceptions=True)
@@ -153,7 +155,7 @@ class Connection:
 
     # -- one question, in a few tries --
     async def _ask(self, method: str, params: list[Any], tries: int) -> Result | RpcError | Unanswered:
-        end = time.monotonic() + self._limits.answer_seconds
+        end, closings = time.monotonic() + self._limits.answer_seconds, self._closings
         reason = self.no(method, "it was not asked")
         for each in range(tries):
             # Again after a trouble: whoever answers then may be another node.
@@ -163,6 +165,8 @@ class Connection:
             wait = await self._turn(method, end, urgent=tries == 1 or method == CHAIN_ID)
             if wait is not None:
                 return wait if each == 0 else reason
+            if self._closings != closings:
+                return self.no(method, "the connection is closed")
             answer, made_at = await self._once(method, params, end)
             if made_at is not None and isinstance(answer, Result | RpcError):
                 answer = await self._wrong(method, made_at) or answer
@@ -174,7 +178,7 @@ class Connection:
                 reason = self.no(method, answer.sentence)
             else:
                 self._proved_at, reason = None, answer
-                if each + 1 == tries or not await self._pause(each, end):
+                if self._closings != closings or each + 1 == tries or not await self._pause(each, end):
                     break
         return reason
 

@@ -102,6 +102,7 @@ def test_a_node_that_wants_a_pause_is_given_one_and_still_asked_together_afterwa
 
     async def twice(node):
         first = await asyncio.gather(node.block(1), node.block(2))
+        await asyncio.sleep(1.5)  # After a pause they come one by one for a second.
         return first, await asyncio.gather(node.block(3), node.block(4))
 
     (((one, two), (three, four)),), proxy = asked(twice, refusal=lambda: refusals.pop() if refusals else None)
@@ -154,15 +155,18 @@ def test_who_gives_up_waiting_keeps_nobody_else_from_his_answer():
     assert found.number == 2
 
 
-def test_who_waits_when_it_is_closed_is_told_so():
+def test_who_waits_when_it_is_closed_is_told_so_and_does_not_ask_again():
     async def closed():
         node = Node(proxy.url, CHAIN_ID, Paces(LIMITS))
         assert await node.check() is None
         waiting = asyncio.create_task(node.block(1))
-        await asyncio.sleep(0.05)
+        while proxy.count("eth_getBlockByNumber") == 0:  # noqa: ASYNC110  It is another thread's.
+            await asyncio.sleep(0.01)
         await node.close()
         return await waiting
 
-    with Proxy(FakeChain(), delay_seconds=3.0) as proxy:
+    with Proxy(FakeChain(), delay_seconds=0.5) as proxy:
         proxy.rule = lambda method, _nth: Fault.DELAYED if method == "eth_getBlockByNumber" else None
-        assert isinstance(asyncio.run(closed()), Unanswered | Block)
+        found = asyncio.run(closed())
+    assert found.sentence.endswith("the connection failed (ClientConnectionError)")
+    assert proxy.count("eth_getBlockByNumber") == 1
