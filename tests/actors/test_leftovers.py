@@ -21,7 +21,7 @@ PEERS = ("wal", "supervisor", "market", "portfolio", "signer")
 class Chain:
     """A venue of which nothing but what may be taken is asked."""
 
-    at_hand, shares_allowances, parallel = False, True, True
+    at_hand, shares_allowances, parallel, disputed = False, True, True, 0
 
     def __init__(self):
         self.allowed, self.asked = {}, []
