@@ -38,11 +38,11 @@ bench: .venv/ok .venv/bench/ok devnet   ## Measure the log, the transport, a who
 simulate: .venv/ok   ## Play seeded schedules of the actors with everything that may go wrong; SECONDS=, SEEDS=, SEED=.
 	$(BIN)/python -m tests.simulation.run --seconds $(SECONDS) --seeds $(SEEDS) --seed $(SEED) $(ARGS)
 
-crash: .venv/ok   ## Kill, cut the power of, starve and flip the log everywhere; SECONDS=3600 for all of it, SEED=.
-	$(BIN)/python -m tests.crash.whole --seconds $(SECONDS) --seed $(SEED) $(ARGS)
+crash: .venv/ok   ## Kill, cut the power of, starve and flip the log everywhere; SEED=, SECONDS= (an hour).
+	$(BIN)/python -m tests.crash.whole --seconds $(if $(filter file,$(origin SECONDS)),3600,$(SECONDS)) --seed $(SEED) $(ARGS)
 
-crash-evm: .venv/ok devnet   ## Kill trades on a devnet at every point, whatever becomes of them; SEED=, ORDERS=, SECONDS=.
-	$(BIN)/python -m tests.devnet.trading.whole --seed $(SEED) --orders $(ORDERS) --seconds $(if $(filter file,$(origin SECONDS)),3600,$(SECONDS)) $(ARGS)
+crash-evm: .venv/ok devnet   ## Kill trades on a devnet at every point, whatever becomes of them; SEED=, ORDERS=.
+	$(BIN)/python -m tests.devnet.trading.whole --seed $(SEED) --orders $(ORDERS) $(ARGS)
 
 mutants: .venv/ok   ## Plant bugs one by one, and see that each is caught.
 	$(BIN)/python -m tests.simulation.mutants $(ARGS)

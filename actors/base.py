@@ -115,9 +115,9 @@ class Actor(ThespianActor):
 
     def tell(self, target: Address, message: Struct) -> None:
         """Send, and never wait.  Raises TypeError if the message's class is not registered."""
-        if not frames.registered(message):
+        if not frames.registered(type(message)):
             raise TypeError(f"{type(message).__name__} can not travel: put it into actors/messages.py.")
-        self.send(_thespian_of(target.text), message)
+        self._myRef.actor_send(_thespian_of(target.text), message)  # As `send`, for what is an address.
 
     def spawn(self, actor_class: "type[Actor]") -> Address:
         """Start a child in a process of its own; its address is final at once."""

@@ -22,7 +22,7 @@ from actors.messages import (
     Tick,
 )
 from actors.venue_keeper import VenueKeeper
-from chains.venue import Attempt, Draft, Foreign, Taken, Unanswered
+from chains.venue import Attempt, Draft, Foreign, Over, Taken, Unanswered
 from storage.books import LiveOrder
 from storage.recovery import landed_legs
 from storage.trades import halting, signing
@@ -51,9 +51,14 @@ class Dispatcher(VenueKeeper):
         self.signing: dict[Id, Signed] = {}  # On its way to the log, by the id of the append.
         self.booking: dict[Id, Id] = {}  # Append -> order.
         self.not_signed = 0
+        self.why: dict[Id, str] = {}  # An order is put off.
 
     def _put_off(self, id: Id) -> None:
         """To the next tick."""
+        raise NotImplementedError
+
+    def _end(self, live: LiveOrder, tick: Tick, reason: str) -> None:
+        """An order that has no bytes which could still land."""
         raise NotImplementedError
 
     def _next(self) -> None:
@@ -70,20 +75,25 @@ class Dispatcher(VenueKeeper):
         self._ask(work, partial(self._drafted, live, tick, cancel))
 
     def _drafted(
-        self, live: LiveOrder, tick: Tick, cancels: bool, draft: Draft | Foreign | Unanswered
+        self, live: LiveOrder, tick: Tick, cancels: bool, draft: Draft | Foreign | Over | Unanswered
     ) -> None:
         match draft:
             case Draft() if draft.attempt.min_amount_out < 1:
                 self._put_off(live.order.id)  # A fill of nothing would be a position that nobody can sell.
+            case Draft() if self._too_late(live):
+                self._put_off(live.order.id)
             case Draft(unsigned=None):
                 self._journal(Wanted(live, tick, cancels, draft), draft.attempt)
             case Draft():
                 self._request(Wanted(live, tick, cancels, draft))
+            case Over(sentence):
+                self._end(live, tick, sentence)
             case Foreign(sentence):
                 self._put_off(live.order.id)
                 self._halt(live, KEY, sentence, tick)
             case Unanswered(sentence):
                 logger.info("{} is put off: {}", live.order.id, sentence)
+                self.why[live.order.id] = sentence
                 if not live.attempts:
                     self._put_off(live.order.id)
 
@@ -103,8 +113,15 @@ class Dispatcher(VenueKeeper):
         self.answered(signed.id)
         if wanted := self.requested.pop(signed.id, None):
             attempt = replace(wanted.draft.attempt, raw=signed.raw, tx_id=signed.tx_id)
-            self._journal(wanted, attempt)
+            if self._too_late(wanted.live):
+                self._put_off(wanted.live.order.id)
+            else:
+                self._journal(wanted, attempt)
             self._next()
+
+    def _too_late(self, live: LiveOrder) -> bool:
+        """While its first bytes were made, a stop came: before T2 they are nothing."""
+        return not live.begun and self._stopped(live)
 
     def _not_signed(self, refused: SignRefused) -> None:
         """What the signer does not sign is not sent; another draft may be within its caps."""

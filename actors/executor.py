@@ -7,12 +7,13 @@ from typing import Any, assert_never
 from loguru import logger
 
 from actors.base import Address, ChildExited, Crashed, Done, Poisoned
-from actors.dispatcher import Dispatcher
+from actors.leftovers import Leftovers
 from actors.member import MARKET
 from actors.messages import (
     KEY,
     WALLET,
     Append,
+    Approved,
     Committed,
     Drain,
     Drained,
@@ -22,9 +23,11 @@ from actors.messages import (
     Follow,
     Handled,
     Id,
+    Leg,
     Offered,
     Refused,
     SaveState,
+    Signed,
     SignedBytes,
     SignRefused,
     Tick,
@@ -35,14 +38,14 @@ from chains.asking import Judged, Prepared, judged, prepared
 from chains.resolution import ending
 from chains.venue import Draft, Seen, Unanswered
 from storage.books import LiveOrder, Outcome
-from storage.evidence import Action
-from storage.recovery import allowances_taken, case_of, under_way
+from storage.evidence import Action, Wallet
+from storage.recovery import case_of, paid_by, under_way, waits_for_turn, whose_turn
 from storage.trades import finality, halting, reversal, rollback, settlement
 
 SWEEP_SECONDS = 1.0  # How often a chain that goes on by itself is asked about the orders under way.
 
 
-class Executor(Dispatcher):
+class Executor(Leftovers):
     """It asks the venue about every order under way, and does what the row of storage/resolution.py says.
 
     Nothing of it but the log and the venue survives: a successor finds the bytes in the log and asks on.
@@ -53,7 +56,7 @@ class Executor(Dispatcher):
     def opened(self) -> None:
         super().opened()
         self.waiting: dict[Id, Execute] = {}  # Not yet signed.
-        self.unheard: set[Id] = set()  # Of these, whoever has not been told that they are heard.
+        self.unheard: dict[Id, None] = {}  # Of these, whoever has not been told that they are heard.
         self.unquoted: set[Id] = set()  # Taken at a tick that had no price.
         self.unsigned: deque[tuple[Id, Tick]] = deque()  # To be signed at the tick that is handled.
         self.due: Tick | None = None  # When the chain is to be asked next.
@@ -68,8 +71,8 @@ class Executor(Dispatcher):
     def hear(
         self,
         message: (
-            Offered | Ticks | Execute | SignedBytes | SignRefused | Durable | Refused | Done | Crashed | Again
-            | Drain | SaveState | ChildExited | Poisoned
+            Offered | Ticks | Execute | SignedBytes | SignRefused | Durable | Refused | Approved | Done
+            | Crashed | Again | Drain | SaveState | ChildExited | Poisoned
         ),
         sender: Address,
     ) -> None:  # fmt: skip
@@ -84,7 +87,7 @@ class Executor(Dispatcher):
                 self._go_on()
             case Execute(order):
                 self.waiting[order.id] = message
-                self.unheard.add(order.id)
+                self.unheard[order.id] = None
                 self._go_on()
             case SignedBytes():
                 self._signed(message)
@@ -102,8 +105,10 @@ class Executor(Dispatcher):
             case Again():
                 self._again()
             case Drain():
+                self.draining = True
                 self.tell(sender, Drained(self.role))
-            case SaveState() | ChildExited() | Poisoned():
+                self._go_on()
+            case Approved() | SaveState() | ChildExited() | Poisoned():
                 logger.debug("the executor hears of {}", message)
             case _:
                 assert_never(message)
@@ -129,7 +134,9 @@ class Executor(Dispatcher):
         if self.due is not None and not self._busy():
             tick, self.due = self.due, None
             self._look(tick)
-        if self._at_hand() and self._next_ticks() and not self._busy():
+        if not self._at_hand():
+            self._look_for_leftovers()
+        elif self._next_ticks() and not self._busy():
             self._take_ticks()
             self._take_waiting()
 
@@ -154,19 +161,27 @@ class Executor(Dispatcher):
         if tick.at_ns < max(self.venue.head_ns(), self.replica.books.last_order_ns):
             self._put_off(live.order.id)
         else:
-            self._prepare(live, tick)
+            self._prepare_in_turn(live, tick)
 
     # -- bytes ------------------------------------------------------------------------------------------
+    def _prepare_in_turn(self, live: LiveOrder, tick: Tick) -> None:
+        id = live.order.id
+        if not self._waits(live, tick):
+            self.unquoted.discard(id)
+            self._prepare(live, tick)
+        elif id not in self.unquoted:
+            self._put_off(id)
+
     def _prepare(self, live: LiveOrder, tick: Tick) -> None:
         """While the outcome of another is unknown, this wallet begins nothing new: whoever was signed before
-        this tick is asked about at this tick, once.  Nor while another may still take its allowance.
+        this tick is asked about at this tick, once.  Nor is anything signed before it is an order's turn.
         """
         assert self.venue is not None
         books = self.replica.books
         earlier = [case for case in under_way(books) if case.live.since_ns < tick.at_ns]
         others = [case for case in earlier if self.judged.get(case.live.order.id) != tick.at_ns]
         blocked = any(case.live.order.id in self.unknown for case in earlier if case not in others)
-        blocked |= self.venue.shares_allowances and allowances_taken(books, live.order)
+        blocked |= self.venue.shares_allowances and waits_for_turn(books, live.order)
         own = self._asked_of((case_of(books, live),))[0]
         work = prepared(self.venue, own, self._asked_of(others), blocked, books.nonce, tick)
         self._ask(work, partial(self._prepared, tick))
@@ -191,13 +206,32 @@ class Executor(Dispatcher):
         if signed := self.signing.pop(append_id, None):
             self._send(self.replica.books.live[signed.order])
             self._taken(signed.order)
+            self._pass_on(signed)
             self._sign_next()
             self._settled()
         elif order := self.booking.pop(append_id, None):
             self._taken(order)
+            self._suspect(order)
             self._next_leg(order)
             self._settled()
         self._go_on()
+
+    def _pass_on(self, signed: Signed) -> None:
+        """Whoever has waited for the turn of this order need not wait for another tick."""
+        assert self.venue is not None
+        books = self.replica.books
+        if self.venue.shares_allowances and signed.leg is Leg.SWAP and self.recent:
+            id = whose_turn(books, paid_by(books.live[signed.order].order))
+            self.unsigned.extend([(id, self.recent[-1])] if id is not None else [])
+
+    def _waits(self, live: LiveOrder, tick: Tick) -> bool:
+        """For its turn; the venue need not be asked about that, unless the order is to end."""
+        assert self.venue is not None
+        if not self.venue.shares_allowances or tick.at_ns > live.order.deadline_ns:
+            return False
+        books = self.replica.books
+        good = self._wallet(case_of(books, live)) is Wallet.GOOD
+        return good and waits_for_turn(books, live.order)
 
     def _next_leg(self, id: Id) -> None:
         """What was booked may be an approval: then the swap is next."""
@@ -257,8 +291,7 @@ class Executor(Dispatcher):
             id, tick = self.unsigned.popleft()
             live = self.replica.books.live.get(id)
             if live is not None and not live.attempts:
-                self.unquoted.discard(id)
-                self._prepare(live, tick)
+                self._prepare_in_turn(live, tick)
 
     def _note(self, found: Judged, tick: Tick) -> None:
         id, row = found.case.live.order.id, found.row
@@ -297,7 +330,7 @@ class Executor(Dispatcher):
             case Action.COMPENSATE:
                 self._book(reversal(self.replica.books, id, row.because, at_ns), id)
             case Action.NOTE_FINALITY:
-                self._book(finality(self.replica.books, id, row.because, at_ns), id)
+                self._book(finality(self.replica.books, id, row.because, at_ns, seen.final_block), id)
             case _:
                 assert_never(row.action)
 
@@ -314,13 +347,16 @@ class Executor(Dispatcher):
                 work = self.venue.revocation(live, books.nonce)
                 self._ask(work, partial(self._revocation, found, tick))
                 return
-        self._settle(rollback(live, found.row.because), tick.at_ns)
+        self._end(live, tick, found.row.because)
 
     def _revocation(self, found: Judged, tick: Tick, draft: Draft | Unanswered | None) -> None:
         if draft is None:
-            self._settle(rollback(found.case.live, found.row.because), tick.at_ns)
+            self._end(found.case.live, tick, found.row.because)
         else:
             self._drafted(found.case.live, tick, False, draft)
+
+    def _end(self, live: LiveOrder, tick: Tick, reason: str) -> None:
+        self._settle(rollback(live, reason), tick.at_ns)
 
     def _quarantine(self, live: LiveOrder, seen: Seen, at_ns: int) -> None:
         """In one append: the order is dead, and its wallet signs nothing any more."""
@@ -351,9 +387,11 @@ class Executor(Dispatcher):
     def facts(self) -> dict[str, Any]:
         live = self.replica.books.live
         return {
-            "lsn": self.replica.lsn,
+            **super().facts(),
             "in_flight": [id for id, order in live.items() if order.attempts],
             "unknown": len(self.unknown),
+            "put_off": {id: why for id, why in self.why.items() if id in live and not live[id].attempts},
             "refused_by_signer": self.not_signed,
+            "disputed_quotes": self.venue.disputed if self.venue else 0,
             "recovered": self.recovered,
         }

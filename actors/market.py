@@ -73,6 +73,7 @@ class Market(Member):
         self.feed: Feed | None = None
         self.live: LivePrices | ChainPrices | None = None
         self.round: Round | None = None
+        self.expected: frozenset[Role] = frozenset()
         self.closing: TickClosed | None = None
         self.first_prices: dict[Asset, Price] = {}
         self.prices: dict[Asset, Price] = {}
@@ -116,6 +117,7 @@ class Market(Member):
     def met(self, role: Role) -> None:
         if role == SUPERVISOR and self.sentence:
             self.fail(self.sentence)
+        self.expected = expected(tuple(self.peers))
         if self.round is not None:
             self.round = rounds.left(self.round, role)
         self._introduce(role)
@@ -198,11 +200,8 @@ class Market(Member):
             return
         offered = Offered(self.feed.instruments, self.feed.bar_ns)
         for each in [role] if role else list(self.peers):
-            if each in self._expected() or each == PORTFOLIO:
+            if each in self.expected or each == PORTFOLIO:
                 self.send_to(each, offered)
-
-    def _expected(self) -> frozenset[Role]:
-        return expected(tuple(self.peers))
 
     # -- rounds -----------------------------------------------------------------------------------------
     def _handled(self, message: Handled) -> None:
@@ -252,13 +251,13 @@ class Market(Member):
 
     def _all_here(self) -> bool:
         assert self.round is not None
-        return self.round.followers.keys() >= self._expected()
+        return self.round.followers.keys() >= self.expected
 
     def _hand_out(self) -> None:
         assert self.round is not None
         if self.draining and not self.replica.books.live:
             return
-        if any(self.round.followers[role].asked for role in self._expected()):
+        if rounds.awaited(self.round, self.expected):
             return  # Nobody reads ahead of what somebody else may be about to do.
         ticks = self._next_ticks()
         if not ticks:

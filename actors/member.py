@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from actors.base import Actor, Address
@@ -23,7 +22,7 @@ from actors.messages import (
     Ticks,
 )
 from storage import logs
-from storage.config import Run, Settings
+from storage.config import Run, Settings, run_in, settings_in
 from storage.layout import folder_of, logs_path
 from storage.replica import Replica, fits, restored, told
 
@@ -112,6 +111,8 @@ class Member(Actor):
             self._early.append((message, sender))  # Peers may hear of me before I know who I am.
             return
         match message:
+            case Committed():
+                self._told(message)
             case Begin():
                 self._begin(message)
             case Directory():
@@ -120,8 +121,6 @@ class Member(Actor):
                 self.tell(sender, Pong(self.role, number, {**self.facts(), "pid": os.getpid()}))
             case Snapshot():
                 self._restored(message)
-            case Committed():
-                self._told(message)
             case Repeat():
                 self._repeat()
             case Offered() | Ticks() if sender != self.peers.get(MARKET):
@@ -131,8 +130,7 @@ class Member(Actor):
 
     def _begin(self, begin: Begin) -> None:
         self.role = begin.role
-        self.settings = msgspec.convert(begin.settings, Settings, from_attributes=True)
-        self.run = msgspec.convert(begin.run, Run, from_attributes=True)
+        self.settings, self.run = settings_in(begin.settings), run_in(begin.run)
         logs.start(logs_path(folder_of(self.run.data_dir)), self.role, libraries=False)
         self.opened()
         early, self._early = self._early, []

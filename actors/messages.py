@@ -49,16 +49,15 @@ class Status(StrEnum):
 class Side(StrEnum):
     BUY = "buy"
     SELL = "sell"
+    REVOKE = "revoke"  # Nothing is traded: what routers may still take of a token is taken back.
 
 
 class Leg(StrEnum):
     """What one transaction does for its order."""
 
-    WRAP = "wrap"  # Native coin into its ERC-20, for an order that pays with it.
     APPROVE = "approve"  # The router may take exactly what the order pays.
     REVOKE = "revoke"  # The router may take nothing: before another approval, or of what was left over.
-    SWAP = "swap"
-    UNWRAP = "unwrap"
+    SWAP = "swap"  # From and to the native coin too: the router wraps and unwraps it within.
     CANCEL = "cancel"  # Nothing but the nonce of an earlier transaction of the same order is used up.
 
 
@@ -83,7 +82,7 @@ class Refusal(StrEnum):
     STALE = "stale"  # The market has moved on since this was wished for.
     TOKEN_UNKNOWN = "token_unknown"  # noqa: S105
     STRATEGY_UNKNOWN = "strategy_unknown"
-    POSITION_NOT_FOUND = "position_not_found"
+    POSITION_NOT_FOUND = "position_not_found"  # Or it is another strategy's.
     POSITION_EXISTS = "position_exists"  # one-position, averaging included.
     TOKEN_CLAIMED = "token_claimed"  # noqa: S105  A live order has the token.
     NOT_FINAL = "not_final"  # A reorg can still undo its buy.
@@ -213,6 +212,18 @@ class Close(Struct, frozen=True, tag=True):
     at_ns: int
     reason: CloseReason
     portion_bps: int = BPS
+    strategy: str = (
+        ""  # Whose wish it is, and it must be its own position; "": an exit rule's, or an operator's.
+    )
+
+
+class Revoke(Struct, frozen=True, tag=True):
+    """A wish of the executor: a router may still take so much of a token, and no order pays with it."""
+
+    id: Id
+    token: Asset
+    at_ns: int
+    amount: Units
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -223,7 +234,7 @@ class Order(Struct, frozen=True, kw_only=True):
     strategy: str
     token: Asset
     quote: Asset
-    amount_in: Units  # Exact.  Buy: quote units; sell: token units.
+    amount_in: Units  # Exact.  Buy: quote units; sell: token units; revoke: what may still be taken.
     fee_asset: Asset
     max_fee: Units  # The chain's fee (gas), at most.
     slippage_bps: int
@@ -357,6 +368,13 @@ class Allowed(Struct, frozen=True, tag=True):
     block: int = 0
 
 
+class BlockId(Struct, frozen=True):
+    """A block, and with it all those before it: while this number has this hash, none of them is another."""
+
+    number: int
+    hash: str
+
+
 class Landed(Struct, frozen=True, tag=True):
     """T3: it is on chain, with these amounts, from the receipt."""
 
@@ -368,6 +386,7 @@ class Landed(Struct, frozen=True, tag=True):
     fee: Units
     final: bool = True  # If not, a reorg can undo it: until T4 nothing may be done with what it gave.
     block: int = 0  # Or slot: a node that is behind it knows nothing of it.
+    in_block: BlockId | None = None  # Once it is final.  The last field: storage/chain.py leaves None out.
 
 
 class Reverted(Struct, frozen=True, tag=True):
@@ -377,6 +396,7 @@ class Reverted(Struct, frozen=True, tag=True):
     tx_id: str
     evidence: str
     fee: Units
+    in_block: BlockId | None = None
 
 
 class Dead(Struct, frozen=True, tag=True):
@@ -393,6 +413,7 @@ class Finalized(Struct, frozen=True, tag=True):
     order: Id
     tx_id: str
     evidence: str
+    in_block: BlockId | None = None
 
 
 class Reversed(Struct, frozen=True, tag=True):
@@ -682,7 +703,10 @@ class Fatal(Struct, frozen=True):
 
 
 class Drain(Struct, frozen=True):
-    """Finish what is under way, take nothing new; `close` sells the open positions first."""
+    """Finish what is under way, take nothing new; `close` sells the open positions first.
+
+    A buy without bytes is nothing that is under way: it is rolled back.
+    """
 
     close: bool
 

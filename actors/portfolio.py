@@ -34,6 +34,7 @@ from actors.messages import (
     Rebalance,
     Refusal,
     Refused,
+    Revoke,
     Role,
     SaveState,
     TickClosed,
@@ -49,8 +50,9 @@ from strategies.mix import budgets, rebalanced
 
 EXECUTOR = Role("executor")
 
-Wish = Propose | Close
+Wish = Propose | Close | Revoke
 Answer = Approved | Refused | AlreadyClosing
+CROSSED = (Refusal.HALTED, Refusal.NOT_ENOUGH_FUNDS)
 
 
 class Wished(Struct, frozen=True):
@@ -102,13 +104,13 @@ class Portfolio(Member):
     def hear(
         self,
         message: (
-            Propose | Close | Rebalance | Decided | TickClosed | Durable | Refused | Executing | Balances
-            | Offered | Halt | Lift | Drain | SaveState | ChildExited | Poisoned
+            Propose | Close | Revoke | Rebalance | Decided | TickClosed | Durable | Refused | Executing
+            | Balances | Offered | Halt | Lift | Drain | SaveState | ChildExited | Poisoned
         ),
         sender: Address,
     ) -> None:  # fmt: skip
         match message:
-            case Propose() | Close():
+            case Propose() | Close() | Revoke():
                 self.wish(message, sender)
             case Rebalance():
                 self._balance(message)
@@ -162,8 +164,10 @@ class Portfolio(Member):
             same = order.token == wish.token and order.at_ns == wish.at_ns
             self.tell(sender, Approved(wish.id, order) if same else Refused(wish.id, Refusal.ID_TAKEN))
             return
-        self.wished[wish.id] = Wished(wish, sender)
-        if limits.at_once(wish) and wish.id not in self.queue:
+        self.wished[wish.id] = wished = Wished(wish, sender)
+        if self.deciding and self.deciding[0].id == wish.id:
+            self.deciding = (self.deciding[0], wished)  # Its answer is on its way, to whoever asked last.
+        elif limits.at_once(wish) and wish.id not in self.queue:
             self.queue.append(wish.id)
         self._go_on()
 
@@ -258,6 +262,8 @@ class Portfolio(Member):
             return limits.sell(self.replica.books, wish, self.terms)
         if self.draining:
             return Refusal.DRAINING
+        if isinstance(wish, Revoke):
+            return limits.revoke(self.replica.books, wish, self.terms)
         return limits.buy(self.replica.books, wish, self.terms)
 
     def _durable(self, id: Id) -> None:
@@ -271,13 +277,15 @@ class Portfolio(Member):
         self._go_on()
 
     def _refused(self, id: Id, reason: Refusal) -> None:
-        """A halt came between the decision and its record; or there is nothing to lift."""
+        """Between the decision and its record came a halt, or a chain took more than was set aside for it; or
+        there is nothing to lift.
+        """
         if not self.asking(id):
             return  # Asked twice, answered twice.
         self.answered(id)
         if self.deciding and opening(self.deciding[0]).id == id:
             (order, wished), self.deciding = self.deciding, None
-            assert reason is Refusal.HALTED, f"the log refuses {id}: {reason}"
+            assert reason in CROSSED, f"the log refuses {id}: {reason}"
             self._answer(wished, Refused(order.id, reason))
         elif id not in self.latches:  # Told again, and written already; or there is nothing to lift.
             raise RuntimeError(f"the log refuses {id}: {reason}")

@@ -1,8 +1,8 @@
 """The Supervisor starts everybody, tells each who the others are, and replaces whoever dies."""
 
+from collections.abc import Iterable
 from typing import Any, assert_never
 
-import msgspec
 from loguru import logger
 from msgspec import Struct
 
@@ -31,11 +31,13 @@ from actors.messages import (
     Unlocked,
 )
 from actors.system import CAST, SIGNER, cast_of
-from storage.config import Run, Settings
+from storage.config import Run, run_in, settings_in
 from storage.supervision import Restarts, allowed
 
 PING_SECONDS = 0.25
 SILENT_PINGS = 120  # Half a minute without an answer: it hangs.
+MARKET = Role("market")
+DRAINED = (Role("portfolio"), Role("positions"), Role("executor"), MARKET)
 SETTLE_PINGS = 8  # After the last saved state, for it to become durable and recorded.
 
 
@@ -106,6 +108,7 @@ class Supervisor(Actor):
             case Revive(role):
                 self._spawn(role)
                 self._tell_everybody()
+                self._send_drain((role,))
             case Drained() | Unlocked() | SignRefused() | Poisoned():
                 logger.debug("the supervisor hears of {}", message)
             case _:
@@ -124,8 +127,8 @@ class Supervisor(Actor):
         if self.start is not None:
             return
         self.start = start
-        self.run = msgspec.convert(start.run, Run, from_attributes=True)
-        self.cast = cast_of(self.run, msgspec.convert(start.settings, Settings, from_attributes=True))
+        self.run = run_in(start.run)
+        self.cast = cast_of(self.run, settings_in(start.settings))
         for role in self.cast:
             self._spawn(role)
         self._tell_everybody()
@@ -137,10 +140,15 @@ class Supervisor(Actor):
         self.stopping = stop
         self.stop_at = self.number
         self.state, self.sentence = RunState.DRAINING, "finishes what is under way"
-        for role in ("portfolio", "positions"):
-            self._send(Role(role), Drain(stop.close_positions))
-        if not stop.close_positions:
-            self._send(Role("market"), Drain(False))
+        self._send_drain(DRAINED)
+
+    def _send_drain(self, roles: Iterable[Role]) -> None:
+        """A successor is told what its predecessor was; the market goes on as long as there is to be sold."""
+        if (stop := self.stopping) is None:
+            return
+        for role in roles:
+            if role in DRAINED and not (role == MARKET and stop.close_positions):
+                self._send(role, Drain(stop.close_positions))
 
     # -- children ---------------------------------------------------------------------------------------
     def _spawn(self, role: Role) -> None:
@@ -216,7 +224,7 @@ class Supervisor(Actor):
                 self.sentence = (
                     f"{left} orders and {held} positions stay open: the next start goes on with them"
                 )
-            self._send(Role("market"), Drain(False))
+            self._send(MARKET, Drain(False))
             for role in self.actors:
                 self._send(role, SaveState())
         elif self.settled_at is not None and self.number - self.settled_at >= SETTLE_PINGS:

@@ -41,13 +41,17 @@ class VenueKeeper(Member):
         self.asked: dict[str, Callable[[Any], None]] = {}  # Of the venue, by tag: what follows the answer.
         self.questions = 0
         self.recovered: dict[str, int] = {}
-        self.follows = self.woken = False
+        self.follows = self.woken = self.draining = False
 
     def begun(self) -> None:
         self._start_trading()
 
     def _send(self, live: LiveOrder) -> None:
         """Send the newest bytes of an order."""
+        raise NotImplementedError
+
+    def _suspect_all(self) -> None:
+        """The venue may allow what no order needs any more."""
         raise NotImplementedError
 
     # -- asking -----------------------------------------------------------------------------------------
@@ -85,11 +89,7 @@ class VenueKeeper(Member):
             return
         self.answered(BALANCES)
         if met.strange:
-            self.fail(
-                f"The log and the venue's record are not of one moment: {met.strange}.  If the log was "
-                f"restored, what came after its copy is lost to it: begin anew in another folder with "
-                f"--data-dir."
-            )
+            self.fail(met.strange)
             return
         if met.foreign and KEY not in self.replica.books.halts:
             self._quarantine_wallet(met.foreign, met.nonce)
@@ -112,6 +112,7 @@ class VenueKeeper(Member):
     def _found(self, found: tuple[Judged, ...]) -> None:
         """What may have been signed and never sent is sent now; all else has time until the next tick."""
         self.follows = True
+        self._suspect_all()
         for each in found:
             row = each.row
             unheard = row.action is Action.BLOCK and each.seen.evidence.deadline is Deadline.BEFORE
@@ -141,10 +142,13 @@ class VenueKeeper(Member):
         return [Asked(case, self._wallet(case)) for case in cases]
 
     def _wallet(self, case: Case) -> Wallet:
-        """A halt of everything stops what has no bytes yet and would buy."""
-        books, buys = self.replica.books, case.live.order.side is Side.BUY
-        stopped = EVERYTHING in books.halts and buys and case.entry is Entry.PENDING
-        return Wallet.GOOD if books.signs and not stopped else Wallet.QUARANTINED
+        stopped = case.entry is Entry.PENDING and self._stopped(case.live)
+        return Wallet.GOOD if self.replica.books.signs and not stopped else Wallet.QUARANTINED
+
+    def _stopped(self, live: LiveOrder) -> bool:
+        """What would buy: by a halt of everything; by the end of the run, if no bytes of it were ever out."""
+        halted = EVERYTHING in self.replica.books.halts and live.order.side is Side.BUY
+        return halted or (self.draining and not live.begun and live.order.side is not Side.SELL)
 
     # -- the market -------------------------------------------------------------------------------------
     def _at_hand(self) -> bool:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from actors.messages import Tick
-from chains.venue import Draft, Foreign, Seen, Unanswered, Venue
+from chains.venue import Draft, Foreign, Over, Seen, Unanswered, Venue
 from storage.evidence import Action, Wallet
 from storage.recovery import Case
 from storage.resolution import Row, resolve
@@ -34,7 +34,7 @@ class Prepared(Struct, frozen=True):
 
     own: Judged
     others: tuple[Judged, ...]
-    draft: Draft | Foreign | Unanswered
+    draft: Draft | Foreign | Over | Unanswered
 
 
 async def judged(venue: Venue, asked: Sequence[Asked], at_ns: int) -> tuple[Judged, ...]:
@@ -47,7 +47,7 @@ async def prepared(
     venue: Venue, own: Asked, others: Sequence[Asked], blocked: bool, nonce: int, tick: Tick
 ) -> Prepared:
     """While another comes first (`blocked`), or its outcome is found to be unknown, nothing new is quoted."""
-    if not venue.parallel or own.wallet is not Wallet.GOOD:
+    if blocked or not venue.parallel or own.wallet is not Wallet.GOOD:
         found = await judged(venue, others, tick.at_ns)
         mine, early = await _judge(venue, own, tick.at_ns), None
     else:  # Nothing of it is signed before all is known.

@@ -52,12 +52,12 @@ def ending(live: LiveOrder, action: Action, seen: Seen) -> End:
     if action is Action.SETTLE_LANDED:
         return Landed(
             id, receipt.tx_id, block, receipt.amount_in, receipt.amount_out, receipt.fee, seen.final,
-            receipt.block,
+            receipt.block, seen.final_block,
         )  # fmt: skip
     assert action is Action.SETTLE_FAILED, f"{id}: {action} ends nothing"
     cancelled = {each.tx_id for each in live.attempts if each.cancels}
     how = f"cancelled in {block}" if receipt.tx_id in cancelled else block
-    return Reverted(id, receipt.tx_id, how, receipt.fee)
+    return Reverted(id, receipt.tx_id, how, receipt.fee, seen.final_block)
 
 
 def _paper(answer: evidence.Answer, late: bool, wallet: Wallet) -> Paper:

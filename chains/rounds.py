@@ -4,6 +4,8 @@ A tick is closed when every subscriber is done with it.  What was wished for at 
 after that does anybody hear of what comes later: so the order of all events is the market's.
 """
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from actors.messages import Id, Role
@@ -25,7 +27,15 @@ class Round(Struct, frozen=True):
     lsn: int = 0
 
     def slowest(self) -> int:
-        return min((each.through_ns for each in self.followers.values()), default=self.done_ns)
+        return min([each.through_ns for each in self.followers.values()], default=self.done_ns)
+
+
+def awaited(round: Round, roles: Iterable[Role]) -> bool:
+    """Whether one of these has ticks, and has not answered."""
+    for role in roles:  # noqa: SIM110  Asked after every answer: as a loop it takes half the time.
+        if round.followers[role].asked:
+            return True
+    return False
 
 
 def followed(round: Round, role: Role, after_ns: int | None, wishes: tuple[Id, ...] = ()) -> Round:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from actors.messages import Asset, Leg, Quoted, Tick, Units, Unsigned
+from actors.messages import Asset, BlockId, Leg, Quoted, Tick, Units, Unsigned
 from storage.books import Books, LiveOrder
 from storage.evidence import Channel, Evidence, Wallet
 from storage.recovery import Case
@@ -44,6 +44,7 @@ class Receipt(Struct, frozen=True):
     fee: Units
     at_ns: int
     block: int
+    block_hash: str = ""  # Where the venue has such a thing.
 
 
 class Waiting(Struct, frozen=True):
@@ -86,6 +87,12 @@ class Seen(Struct, frozen=True):
     broken: str = ""
     foreign: str = ""  # single-writer: somebody else has used the wallet; in words.
 
+    @property
+    def final_block(self) -> BlockId | None:
+        """That it stands in for good."""
+        receipt = self.receipt if self.final else None
+        return BlockId(receipt.block, receipt.block_hash) if receipt and receipt.block_hash else None
+
 
 class Draft(Struct, frozen=True):
     """The bytes of an attempt; or, without any (`unsigned`), what the signer is to make them of."""
@@ -95,6 +102,12 @@ class Draft(Struct, frozen=True):
     unsigned: Unsigned | None = None
     quoted: Quoted | None = None
     chain_nonce: int = 0  # Used up on chain.
+
+
+class Over(Struct, frozen=True):
+    """There is nothing left to do for the order, for this reason."""
+
+    sentence: str
 
 
 class Foreign(Struct, frozen=True):
@@ -108,22 +121,31 @@ class Met(Struct, frozen=True):
 
     head_ns: int
     balances: dict[Asset, Units]
-    strange: str = ""  # A sentence with the fix; nothing, if wallet and books are of one moment.
+    strange: str = ""  # Sentences with the fix; nothing, if wallet and books are of one moment.
     wallet: str = ""
     nonce: int = 0  # The wallet's next one, on chain.
     foreign: str = ""  # single-writer: somebody else has used the wallet; in words.
 
 
+def torn(difference: str) -> str:
+    """What to do where wallet and books differ."""
+    return (
+        f"The log and the venue's record are not of one moment: {difference}.  If the log was restored, what "
+        f"came after its copy is lost to it: begin anew in another folder with --data-dir."
+    )
+
+
 class Venue(Protocol):
     """No method raises for what a network does: no answer is a value, `Unanswered`."""
 
-    shares_allowances: bool  # Orders that pay in one asset must not be under way at the same time.
+    shares_allowances: bool  # Orders that pay in one asset take turns, from the first approval to the swap.
     parallel: bool  # It may be asked several things at the same time.
     at_hand: bool  # It answers at once, and its clock moves with ours; else a chain goes on by itself.
+    disputed: int  # Quotes of ours that it contradicted; none of them was signed.
 
     async def meet(self, books: Books) -> Met | Unanswered: ...
 
-    async def prepare(self, live: LiveOrder, nonce: int, tick: Tick) -> Draft | Foreign | Unanswered:
+    async def prepare(self, live: LiveOrder, nonce: int, tick: Tick) -> Draft | Foreign | Over | Unanswered:
         """The next bytes of an order that has none, on a quote of this moment."""
 
     async def replacement(self, live: LiveOrder, cancel: bool, at_ns: int) -> Draft | Unanswered:
@@ -134,6 +156,9 @@ class Venue(Protocol):
 
         None: nothing is left of it, or the order can not pay for that.
         """
+
+    async def leftover(self, asset: Asset) -> int | Unanswered:
+        """The most that a router may take of it at this moment."""
 
     async def broadcast(self, raw: str, at_ns: int, channel: str = Channel.PUBLIC) -> Taken | Unanswered:
         """Send bytes, in the channel for which they were made; sending them again has no further effect."""

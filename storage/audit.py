@@ -175,9 +175,9 @@ class Audit:
         trade = Trade(order, {}, [], [], set(), set())
         if order.id in self.trades:
             self._blame("exactly-once", f"order {order.id} was opened twice")
-        for other in self._live[order.token]:
+        for other in self._live[_beside_none(order)]:
             self._blame("one-position", f"order {order.id} trades {order.token} beside {other}")
-        self._live[order.token][order.id] = trade
+        self._live[_beside_none(order)][order.id] = trade
         if order.side is Side.SELL:
             for other in self._selling[order.position]:
                 self._blame("first-close-wins", f"orders {other} and {order.id} both sell a position")
@@ -196,6 +196,8 @@ class Audit:
                 self._blame(
                     "exactly-once", f"{signed.order} was signed anew while {earlier.tx_id} could land"
                 )
+        if trade.order.side is Side.REVOKE and signed.leg is not Leg.REVOKE:
+            self._blame("caps-on-bytes", f"{signed.order} only takes back, and is signed to {signed.leg}")
         trade.signed.append(signed)
         self._balance()
 
@@ -282,7 +284,7 @@ class Audit:
 
     def _over(self, trade: Trade) -> None:
         trade.over = True
-        self._live[trade.order.token].pop(trade.order.id, None)
+        self._live[_beside_none(trade.order)].pop(trade.order.id, None)
         self._selling[trade.order.position].pop(trade.order.id, None)
 
     def _position(self, body: PositionOpened | PositionReduced | PositionClosed) -> None:
@@ -335,6 +337,11 @@ class Audit:
 
     def _blame(self, promise: str, sentence: str) -> None:
         self.broken.append(Broken(promise, self.lsn, sentence))
+
+
+def _beside_none(order: Order) -> Asset:
+    """Of this at most one order at a time; who only takes back an allowance trades nothing."""
+    return Asset(f"{order.token}, allowed") if order.side is Side.REVOKE else order.token
 
 
 def _is_what_was_signed(body: Allowed | Landed | Reverted, signed: Signed) -> bool:

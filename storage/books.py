@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from actors.messages import (
     BPS,
     EVERYTHING,
+    WALLET,
     Adopted,
     Allowed,
     Body,
@@ -20,6 +21,7 @@ from actors.messages import (
     Finalized,
     Halted,
     Landed,
+    Leg,
     Lifted,
     Order,
     OrderOpened,
@@ -57,7 +59,9 @@ from storage.holdings import (
     Outcome,
     Position,
     at_most,
+    claim_of,
     counted,
+    last_final,
     paid_fee,
     remembered,
     status_after,
@@ -104,9 +108,11 @@ def book(books: Books, record: Record) -> Books | Refusal:
         case OrderOpened(order):
             return _open(books, order, record.at_ns)
         case Reserved(order_id, asset, amount):
-            if order_id not in books.live:
+            live = books.live.get(order_id)
+            if live is None:
                 return Refusal.ORDER_NOT_FOUND
-            return with_ledger(books, money.reserve(books.ledger, order_id, asset, amount))
+            more = bool(live.attempts) and asset == live.order.fee_asset  # Only a chain asks for more.
+            return with_ledger(books, money.reserve(books.ledger, order_id, asset, amount, more))
         case Signed():
             return _sign(books, body, record.at_ns)
         case Landed() | Reverted() | Dead() | RolledBack():
@@ -149,7 +155,9 @@ def _book_else(
         case Lifted(scope, _):
             if scope not in books.halts:
                 return Refusal.TRANSITION_NOT_ALLOWED
-            return replace(books, halts=without(books.halts, scope))
+            # Who lets the wallet sign again has compared it with the log: as it stands is how it is.
+            trusted = None if scope == WALLET else books.last_final
+            return replace(books, halts=without(books.halts, scope), last_final=trusted)
         case Rebalanced(at_ns, budgets):
             last_ns = books.mix.at_ns if books.mix else -1
             if at_ns <= last_ns or min(budgets.values(), default=0) < 0 or sum(budgets.values()) > BPS:
@@ -202,12 +210,12 @@ def _open(books: Books, order: Order, at_ns: int) -> Books | Refusal:
         return Refusal.HALTED
     if order.amount_in <= 0:
         return Refusal.AMOUNT_NOT_POSITIVE
-    position = books.positions.get(order.token)
+    position = books.positions.get(order.token) if order.side is not Side.REVOKE else None
     if order.side is Side.BUY and position:
         return Refusal.POSITION_EXISTS
     if order.side is Side.SELL and (position is None or position.id != order.position):
         return Refusal.POSITION_NOT_FOUND
-    if order.token in books.claims:
+    if claim_of(order) in books.claims:
         return Refusal.TOKEN_CLAIMED
     if position and order.amount_in > position.quantity:
         return Refusal.NOT_ENOUGH_TOKENS
@@ -216,7 +224,7 @@ def _open(books: Books, order: Order, at_ns: int) -> Books | Refusal:
     return replace(
         books,
         live=put(books.live, order.id, LiveOrder(order, since_ns=at_ns)),
-        claims=put(books.claims, order.token, order.id),
+        claims=put(books.claims, claim_of(order), order.id),
         last_order_ns=max(books.last_order_ns, at_ns),
         counts=counted(books, "orders"),
     )
@@ -244,6 +252,8 @@ def _sign(books: Books, signed: Signed, at_ns: int) -> Books | Refusal:
 
 def _follows(books: Books, live: LiveOrder, signed: Signed) -> bool:
     """The first attempt takes a new nonce, the next ones keep it: so only one of them can land."""
+    if live.order.side is Side.REVOKE and signed.leg is not Leg.REVOKE:
+        return False
     if not live.attempts:
         return signed.nonce >= books.nonce and not signed.cancels
     last = live.attempts[-1]
@@ -302,15 +312,15 @@ def _end(books: Books, outcome: End, at_ns: int) -> Books | Refusal:
         after = _freed(after, EndedOrder(live.order, status, outcome, booked_now, fees), at_ns)
         final = live.attempts[-1].nonce if live.attempts else None
         loose = (*books.loose, *live.legs_done) if final is None else still_loose(books, final)
-        after = replace(after, loose=loose)
+        after = replace(after, loose=loose, last_final=last_final(books, outcome))
     return paid_fee(after, live.order, fee, at_ns)
 
 
 def _freed(books: Books, ended: EndedOrder, at_ns: int) -> Books:
-    token = ended.order.token
+    claim = claim_of(ended.order)
     return replace(
         books,
-        claims=without(books.claims, token),
-        freed_at_ns=put(books.freed_at_ns, token, at_ns),
+        claims=without(books.claims, claim),
+        freed_at_ns=put(books.freed_at_ns, claim, at_ns),
         ended=remembered(books, ended),
     )

@@ -46,7 +46,7 @@ def chained(append: Append, head: Head) -> tuple[list[Row], Head]:
     for record in append.records:
         lsn = head.lsn + 1
         kind, body = type(record.body).__name__, encoded(record.body).decode()
-        words = append.id, record.operation_id, record.operation.value, record.status.value, kind
+        words = append.id, record.operation_id, str(record.operation), str(record.status), kind
         fields = (lsn, *words, record.at_ns, FORMAT, body, head.hash)
         digest = row_hash(fields)
         rows.append((*fields, digest))
@@ -59,7 +59,7 @@ def encoded(value: Body | tuple[Record, ...]) -> bytes:
 
     No text can hold what is cut out, for in a text each quote has a backslash before it.
     """
-    return msgspec.json.encode(value).replace(b',"leg":"swap"}', b"}")
+    return msgspec.json.encode(value).replace(b',"leg":"swap"}', b"}").replace(b',"in_block":null}', b"}")
 
 
 def hash_of(*fields: object) -> bytes:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, convert
 
 from actors.messages import BPS
 from storage import strict_toml
 from storage.amounts import to_units
-from storage.config_evm import Evm, bad_evm
+from storage.config_evm import NATIVE_DECIMALS, Evm, bad_evm
 from storage.config_kinds import ADDRESS, POOL, SYMBOL, Bps, Complaint, NotNegative, Positive, Seconds
 from storage.config_strategies import Ai, Mix, Momentum, Scalping, bad_mix, bad_strategies
 from storage.consent import Consent, unconsented
@@ -123,6 +123,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 # -- reading -----------------------------------------------------------------------------------------
+def settings_in(message: Any) -> Settings:
+    """As a message carries them: whole, or as the tables that JSON has made of them."""
+    return convert(message, Settings, from_attributes=True)
+
+
+def run_in(message: Any) -> Run:
+    return convert(message, Run, from_attributes=True)
+
+
 COMMAND_LINE = "command line"
 
 
@@ -148,14 +157,15 @@ def load(path: Path, overrides: Mapping[str, object] | None = None) -> Settings:
 
 def complaints(settings: Settings) -> Iterator[Complaint]:
     """What makes no sense although each value may stand by itself; the first is the one to mend first."""
-    amounts = tuple(bad_amounts(settings, settings.paper.quote_decimals))
+    decimals = quote_decimals(settings)
+    amounts = tuple(bad_amounts(settings, decimals))
     if amounts:
         yield from amounts
         return
     yield from _bad_names(settings)
     yield from _bad_run(settings.run, settings.simulated)
     yield from unconsented(consent_of(settings))
-    yield from _bad_limits(settings.limits, settings.paper)
+    yield from _bad_limits(settings.limits, settings.paper, decimals)
     yield from _bad_exits(settings.exits)
     yield from bad_evm(settings.evm)
     yield from _bad_chain_feed(settings)
@@ -165,15 +175,15 @@ def complaints(settings: Settings) -> Iterator[Complaint]:
     )
 
 
+def quote_decimals(settings: Settings) -> int:
+    """Of what is paid with, as far as the configuration says it: an ERC-20 has its own word for it."""
+    coin = settings.run.feed == "chain" and settings.evm.native_as == "quote"
+    return NATIVE_DECIMALS if coin else settings.paper.quote_decimals
+
+
 def consent_of(settings: Settings) -> Consent:
-    live = settings.live
-    return Consent(
-        settings.run.mode,
-        live.i_understand,
-        live.capital_cap,
-        live.position_cap,
-        settings.paper.quote_decimals,
-    )
+    live, decimals = settings.live, quote_decimals(settings)
+    return Consent(settings.run.mode, live.i_understand, live.capital_cap, live.position_cap, decimals)
 
 
 def bad_amounts(settings: Settings, quote_decimals: int) -> Iterator[Complaint]:
@@ -240,10 +250,10 @@ def _above_zero(text: str) -> bool:
         return False
 
 
-def _bad_limits(limits: Limits, paper: Paper) -> Iterator[Complaint]:
+def _bad_limits(limits: Limits, paper: Paper, decimals: int) -> Iterator[Complaint]:
     """Each of these would leave a bot that runs, and silently never trades or always loses."""
-    capital, gas = to_units(paper.capital, paper.quote_decimals), to_units(paper.gas, paper.quote_decimals)
-    smallest = to_units(limits.min_order, paper.quote_decimals)
+    amounts = (paper.capital, paper.gas, limits.min_order)
+    capital, gas, smallest = (to_units(text, decimals) for text in amounts)
     for name in ("position_bps", "total_exposure_bps", "chain_exposure_bps", "strategy_budget_bps"):
         share = getattr(limits, name)
         if smallest > capital * share // BPS:
@@ -264,7 +274,7 @@ def _bad_limits(limits: Limits, paper: Paper) -> Iterator[Complaint]:
 
 def _least_bps(settings: Settings) -> int:
     """limits.min_order as a share of the capital, rounded up."""
-    decimals = settings.paper.quote_decimals
+    decimals = quote_decimals(settings)
     capital, least = to_units(settings.paper.capital, decimals), to_units(settings.limits.min_order, decimals)
     return -(-least * BPS // capital)
 

@@ -7,6 +7,8 @@ from msgspec import Meta, Struct
 
 from storage.config_kinds import ADDRESS, ADDRESSES, SYMBOL, Bps, Complaint, Depth, Positive, Seconds
 
+NATIVE_DECIMALS = 18  # Of every chain's own coin, which pays for gas.
+
 
 class Evm(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One EVM chain and the nodes that are asked about it; paper mode asks none but for feed = "chain".
@@ -30,12 +32,15 @@ class Evm(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     chain_id: Annotated[int, Meta(ge=0, le=2**53)] = 0
     native: str = ""
     wrapped_native: str = ""
+    native_as: Literal["", "token", "quote"] = ""  # Whether the coin itself is traded, and as what.
     stable: str = ""
     v2_router: str = ""
     v2_factory: str = ""
+    v2_fee_pips: Annotated[int, Meta(ge=0, lt=1_000_000)] = 0
     v3_router: str = ""
     v3_factory: str = ""
     quoter: str = ""
+    l1_fee_oracle: str = ""
     stable_decimals: Annotated[int, Meta(ge=0, le=36)] = 0
     max_fee: str = "0.02"  # Whole native coins that one order may pay for gas, approvals included.
     max_tax_bps: Bps = 0

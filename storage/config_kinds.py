@@ -21,4 +21,7 @@ Complaint = tuple[str, object, str]
 SYMBOL = re.compile(r"[A-Za-z0-9._-]{1,32}", re.ASCII)
 POOL = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9]+", re.ASCII)
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
-ADDRESSES = ("wrapped_native", "stable", "v2_router", "v2_factory", "v3_router", "v3_factory", "quoter")
+ADDRESSES = (
+    "wrapped_native", "stable", "v2_router", "v2_factory", "v3_router", "v3_factory", "quoter",
+    "l1_fee_oracle",
+)  # fmt: skip

@@ -13,7 +13,9 @@ from actors.messages import (
     SIGNS_NOTHING,
     Allowed,
     Asset,
+    BlockId,
     Dead,
+    Finalized,
     Id,
     Landed,
     Leg,
@@ -70,14 +72,19 @@ class LiveOrder(Struct, frozen=True):
         return self.attempts[-1].leg if self.attempts else None
 
     @property
+    def begun(self) -> bool:
+        """Bytes of it have been out."""
+        return bool(self.attempts or self.legs_done)
+
+    @property
     def allows(self) -> bool:
         """Its last leg was an approval: somebody may still take what it allowed."""
         return bool(self.legs_done) and self.legs_done[-1].allowed.leg is Leg.APPROVE
 
     @property
     def takes_back(self) -> bool:
-        """It has bytes that undo its approval: it is over then."""
-        return self.allows and self.leg is Leg.REVOKE
+        """It has bytes that undo its approval, or another's: it is over then."""
+        return self.leg is Leg.REVOKE and (self.allows or self.order.side is Side.REVOKE)
 
     @property
     def next_attempt(self) -> int:
@@ -155,7 +162,7 @@ class Books(Struct, frozen=True):
     booked: dict[Id, Booked] = {}  # Landed, not yet final.
     ended: dict[Id, EndedOrder] = {}
     positions: dict[Asset, Position] = {}
-    claims: dict[Asset, Id] = {}  # The order, live or booked, that has the token.
+    claims: dict[Asset, Id] = {}  # The order, live or booked, that has the token (`claim_of`).
     freed_at_ns: dict[Asset, int] = {}  # The tick at which its last order ended.
     day: Day = Day()
     left_at_ns: dict[Asset, int] = {}  # When a token was last sold out.
@@ -167,6 +174,7 @@ class Books(Struct, frozen=True):
     halts: dict[str, str] = {}  # Scope -> reason.
     mix: Rebalanced | None = None  # The budgets of strategies, once they are not those of the settings.
     loose: tuple[LegDone, ...] = ()  # Of orders that were rolled back: a reorg may still undo these.
+    last_final: BlockId | None = None  # The newest in which something of ours is final.
 
     @property
     def signs(self) -> bool:
@@ -181,10 +189,39 @@ class Books(Struct, frozen=True):
 
 def holdings(books: Books) -> dict[Asset, int]:
     """What the wallet has according to the books, while nothing is under way."""
-    money = books.ledger.accounts.items()
-    cash = {asset: account.free + account.reserved + account.unsettled for asset, account in money}
-    tokens = {position.token: int(position.quantity) for position in books.positions.values()}
-    return {asset: amount for asset, amount in {**cash, **tokens}.items() if amount}
+    held: dict[Asset, int] = {}
+    for asset, account in books.ledger.accounts.items():
+        held[asset] = account.free + account.reserved + account.unsettled
+    for position in books.positions.values():  # Of what pays for gas too: the coin itself can be held.
+        held[position.token] = held.get(position.token, 0) + position.quantity
+    return {asset: amount for asset, amount in held.items() if amount}
+
+
+def ends_of(order: Order) -> tuple[Asset, Asset]:
+    """What an order pays, and what it buys."""
+    return (order.quote, order.token) if order.side is Side.BUY else (order.token, order.quote)
+
+
+def of_another(books: Books, wallet: str, chain: str) -> str:
+    """What to do with books of another wallet or chain: their nonces and money say nothing of these."""
+    anew = "or begin anew in another folder with --data-dir."
+    if books.wallet not in {"", wallet}:
+        return (
+            f"The log is of wallet {books.wallet}, and {wallet} is to trade: write that one into "
+            f"live.wallet, and its keystore into live.keystore, {anew}"
+        )
+    elsewhere = sorted({asset.partition(":")[0] for asset in books.ledger.accounts} - {chain})
+    return (
+        f"The log has money of {elsewhere[0]}, and evm.chain is {chain}: change that, {anew}"
+        if elsewhere
+        else ""
+    )
+
+
+def last_final(books: Books, body: End | Finalized) -> BlockId | None:
+    """Once this has ended: orders need not end in the order of their blocks."""
+    found = [each for each in (books.last_final, getattr(body, "in_block", None)) if each is not None]
+    return max(found, key=lambda block: block.number, default=None)
 
 
 def with_ledger(books: Books, ledger: Ledger | Refusal) -> Books | Refusal:
@@ -208,6 +245,11 @@ def status_after(live: LiveOrder, outcome: Outcome) -> Status | None:
 def still_loose(books: Books, final: int) -> tuple[LegDone, ...]:
     """Once a nonce is used for good, so are all below it."""
     return tuple(done for done in books.loose if done.signed.nonce > final)
+
+
+def claim_of(order: Order) -> Asset:
+    """What no other live order may have: its token, or if nothing is traded the allowance of it alone."""
+    return Asset(f"allowance of {order.token}") if order.side is Side.REVOKE else order.token
 
 
 def at_most(order: Order) -> dict[Asset, int]:

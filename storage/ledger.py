@@ -82,13 +82,15 @@ def withdraw(ledger: Ledger, asset: Asset, amount: int) -> Ledger | Refusal:
     return moved(ledger, asset, free=-amount, withdrawals=amount)
 
 
-def reserve(ledger: Ledger, order: Id, asset: Asset, amount: int) -> Ledger | Refusal:
+def reserve(ledger: Ledger, order: Id, asset: Asset, amount: int, more: bool = False) -> Ledger | Refusal:
+    """`more`: what an order has set aside is not enough, for a chain has charged more."""
+    held = ledger.held(order, asset)
     if amount < 0:
         return Refusal.AMOUNT_NOT_POSITIVE
-    if ledger.held(order, asset) is not None:
+    if held is not None and not more:
         return Refusal.ID_TAKEN
     after = moved(ledger, asset, free=-amount, reserved=amount)
-    return after if isinstance(after, Refusal) else _holding(after, order, asset, amount)
+    return after if isinstance(after, Refusal) else _holding(after, order, asset, (held or 0) + amount)
 
 
 def spend(ledger: Ledger, order: Id, asset: Asset, amount: int, field: str) -> Ledger | Refusal:

@@ -5,7 +5,7 @@ What is done is a row of storage/resolution.py; this is what a start reports.
 
 from msgspec import Struct
 
-from actors.messages import Asset, Id, Landed, Leg, Order, Side, Signed
+from actors.messages import Asset, BlockId, Id, Landed, Leg, Order, Side, Signed
 from storage.books import Books, LegDone, LiveOrder
 from storage.evidence import Entry
 from storage.resolution import entry_of
@@ -36,6 +36,7 @@ class Case(Struct, frozen=True):
     settled: int = 0  # The nonce before this one has ended for good: on chain all below it are used.
     newest_block: int = 0  # In which something of this wallet was seen.
     touched_ns: int = 0  # The tick at which a trade was last written about.
+    last_final: BlockId | None = None  # Nothing before its end can change, or the chain is not what it was.
 
     @property
     def leg(self) -> Leg | None:
@@ -89,20 +90,41 @@ def case_of(books: Books, live: LiveOrder, booked: Landed | None = None) -> Case
         settled -= 1
     blocks = [each.outcome.block for each in books.booked.values()]
     blocks += [done.allowed.block for done in legs]
+    final = books.last_final
+    newest = max([*blocks, final.number if final else 0])
     entry = Entry.BOOKED if booked else entry_of(live)
-    return Case(live, entry, booked, settled, max(blocks, default=0), books.last_order_ns)
+    return Case(live, entry, booked, settled, newest, books.last_order_ns, final)
 
 
-def allowances_taken(books: Books, order: Order) -> bool:
-    """Whether another order's swap may still take what it pays in the same asset.
+def waits_for_turn(books: Books, order: Order) -> bool:
+    """Whether another order that pays in the same asset is between its first approval and its swap's bytes.
 
-    A router's allowance is one number for a token: approving for one order would undo it for the other.
+    A router's allowance is one number for a token, and an order swaps on an approval of its own alone.  Once
+    the bytes of its swap are durable an order approves nothing any more, and what has a later nonce can not
+    touch the allowance before that swap has landed, or can not land any more: so then the next may approve.
+    Who takes back what is left over has one transaction in all, and nobody waits for it.
     """
-    return any(
-        (live.attempts or live.legs_done) and live.order.id != order.id and _pays(live.order) == _pays(order)
-        for live in books.live.values()
-    )
+    asset = paid_by(order)
+    others = (live for live in books.live.values() if live.order.id != order.id)
+    return any(_keeps_turn(live) for live in others if paid_by(live.order) == asset)
 
 
-def _pays(order: Order) -> Asset:
+def _keeps_turn(live: LiveOrder) -> bool:
+    return live.begun and live.leg is not Leg.SWAP and live.order.side is not Side.REVOKE
+
+
+def whose_turn(books: Books, asset: Asset) -> Id | None:
+    """Who has waited for an order that pays in this to pass its turn on."""
+    waiting = [live.order for live in books.live.values() if not live.attempts]
+    there = (order for order in waiting if paid_by(order) == asset)
+    return next((order.id for order in there if not waits_for_turn(books, order)), None)
+
+
+def is_paid(books: Books, asset: Asset) -> bool:
+    """By an order that has not ended: what may be taken is the order's then, or it replaces that."""
+    under_way = (*books.live.values(), *(each.live for each in books.booked.values()))
+    return any(paid_by(live.order) == asset for live in under_way)
+
+
+def paid_by(order: Order) -> Asset:
     return order.quote if order.side is Side.BUY else order.token

@@ -247,6 +247,11 @@ def _opened(order: Order, decimals: Decimals) -> str:
     symbol = order.token.partition(":")[2] or order.token
     amount = worded(order.amount_in, order.quote if order.side is Side.BUY else order.token, decimals)
     wish = f"buy {symbol} for {amount}" if order.side is Side.BUY else f"sell {amount}"
+    if order.side is Side.REVOKE:
+        return (
+            f"A router may still take {amount} ({order.reason}): that is to be taken back, for a fee of at "
+            f"most {worded(order.max_fee, order.fee_asset, decimals)}, by {moment(order.deadline_ns)}."
+        )
     whole = ", all that is left of its position" if order.closes else ""
     reason = f" ({order.reason})" if order.reason else ""
     return (

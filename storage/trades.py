@@ -7,6 +7,7 @@ from actors.messages import (
     Allowed,
     Append,
     Asset,
+    BlockId,
     Body,
     Finalized,
     Halted,
@@ -69,7 +70,8 @@ def allowance(
     assert leg is not None, f"{order_id} has no bytes that could have landed"
     allowed = Allowed(order_id, leg, tx_id, evidence, Units(fee), block)
     record = trade(order_id, _status_after(live, allowed), allowed, at_ns)
-    return Append(Id(f"{order_id}/T2a.{len(live.legs_done) + 1}"), (record,))
+    more = _more(live.order, _lacking(books, live.order, fee), at_ns)
+    return Append(Id(f"{order_id}/T2a.{len(live.legs_done) + 1}"), (*more, record))
 
 
 def settlement(books: Books, outcome: Outcome, at_ns: int) -> Append:
@@ -82,8 +84,10 @@ def settlement(books: Books, outcome: Outcome, at_ns: int) -> Append:
     if isinstance(outcome, Allowed):
         return allowance(books, order.id, outcome.tx_id, outcome.evidence, outcome.fee, outcome.block, at_ns)
     status = _status_after(live, outcome)
-    records = [trade(order.id, status, outcome, at_ns)]
-    spent = {order.fee_asset: outcome.fee if isinstance(outcome, Landed | Reverted) else 0}
+    fee = outcome.fee if isinstance(outcome, Landed | Reverted) else 0
+    lacking = _lacking(books, order, fee)
+    records = [*_more(order, lacking, at_ns), trade(order.id, status, outcome, at_ns)]
+    spent = {order.fee_asset: fee - lacking}
     if isinstance(outcome, Landed):
         records.append(_position(books, order, outcome, at_ns))
         if order.side is Side.BUY:
@@ -94,10 +98,10 @@ def settlement(books: Books, outcome: Outcome, at_ns: int) -> Append:
     return Append(Id(f"{order.id}/T3{again}"), tuple(records))
 
 
-def finality(books: Books, order: Id, evidence: str, at_ns: int) -> Append:
+def finality(books: Books, order: Id, evidence: str, at_ns: int, in_block: BlockId | None = None) -> Append:
     """T4: what was booked stays; what it did not use is free again."""
     booked = books.booked[order]
-    final = Finalized(order, booked.outcome.tx_id, evidence)
+    final = Finalized(order, booked.outcome.tx_id, evidence, in_block)
     record = trade(order, booked.live.status, final, at_ns)
     return Append(Id(f"{order}/T4"), (record, *_returns(books, booked.order, at_ns, {})))
 
@@ -126,6 +130,22 @@ def _status_after(live: LiveOrder, outcome: Outcome) -> Status:
     status = status_after(live, outcome)
     assert status is not None, f"{live.order.id}: {type(outcome).__name__} while {live.status}, {live.leg}"
     return status
+
+
+def _lacking(books: Books, order: Order, fee: int) -> int:
+    """What a fee is beyond what is set aside for it.
+
+    It has been paid, whatever was allowed: no bytes of a transaction bound what its data costs on L1.
+    """
+    held = books.ledger.reservations[order.id].get(order.fee_asset, 0)
+    for_tokens = order.amount_in if order.side is Side.BUY and order.quote == order.fee_asset else 0
+    return max(0, fee - (held - for_tokens))
+
+
+def _more(order: Order, lacking: int, at_ns: int) -> list[Record]:
+    if not lacking:
+        return []
+    return [local(f"{order.id}/reserve/more", Reserved(order.id, order.fee_asset, Units(lacking)), at_ns)]
 
 
 def _returns(books: Books, order: Order, at_ns: int, spent: dict[Asset, int]) -> list[Record]:

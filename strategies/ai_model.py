@@ -194,7 +194,9 @@ def load(settings: Settings) -> Model:
         raise ModelError("ai.model names no model; make one with `run.py train`, and write its folder there")
     files = models.read(Path(settings.ai.model))
     key = digest_of("\0".join(files[name] for name in models.FILES))
-    if key not in _KNOWN:
+    found = _KNOWN.get(key)
+    if found is None:  # Threads of a sweep may come here together: each has its own `found`.
+        found = model_of(files)
         _KNOWN.clear()
-        _KNOWN[key] = model_of(files)
-    return _KNOWN[key]
+        _KNOWN[key] = found
+    return found

@@ -123,6 +123,17 @@ def _difference(part: Watched, whole: Watched, cut: int) -> str:
     return ""
 
 
+def samples_in(
+    ticks: Iterable[Tick], tokens: tuple[Asset, ...], timeframe_ns: int, horizon: int, least_tokens: int
+) -> "Samples":
+    """What there is to learn.  SampleError if that is nothing, or if a feature looks ahead."""
+    moments = moments_of(ticks, timeframe_ns)
+    watched = watch(moments, tokens)
+    if sentence := looks_ahead(moments, tokens, watched, watch):
+        raise SampleError(sentence)
+    return samples_of(watched, horizon, least_tokens)
+
+
 class Samples(Struct, frozen=True):
     """The rows of a `Watched` whose horizon has passed, in the order of moments."""
 

@@ -99,20 +99,40 @@ def desk_after(
 ) -> Desk:
     """What the kernel leaves behind, for those who need no more than that.
 
-    `before`: a tape that ends where the recording begins, which the strategies see, and buy nothing; a mix
-    begins with the recording.
+    `before`: a tape that ends where the recording begins, which the strategies see, and buy nothing; the
+    shadows of a mix trade in it, so it begins with budgets of what is known by then.
     """
+    begun: Rebalanced | None = None
     if rebalances is None:
-        rebalances = schedule(recorded, settings, strategies, play)
+        begun, rebalances = _budgets(recorded, settings, strategies, play, before)
     most = ORDERS
     while True:
         desk = desk_of(recorded, settings, strategies, len(recorded.tape.moments), most)
         if before is not None:
             _watch(before, desk, play)
-        _play(recorded.tape, desk, settings, strategies, rebalances, play)
+        _play(recorded.tape, desk, settings, strategies, rebalances, play, begun)
         if desk.books[0].opened <= most:
             return desk
         most = int(desk.books[0].opened)
+
+
+def _budgets(
+    recorded: Recorded, settings: Settings, strategies: Sequence[str], play: Play, before: Tape | None
+) -> tuple[Rebalanced | None, Rebalances]:
+    """The budgets with which the recording begins, and those that come later."""
+    if before is None or not settings.mix.enabled:
+        return None, schedule(recorded, settings, strategies, play)
+    both = replace(recorded, tape=joined(before, recorded.tape))
+    first, whole = len(before.moments), schedule(both, settings, strategies, play)
+    seen = [now for moment, now in whole if moment < first]
+    later = [(moment - first, now) for moment, now in whole if moment >= first]
+    return (seen[-1] if seen else None), later
+
+
+def joined(before: Tape, after: Tape) -> Tape:
+    firsts = np.concatenate([before.firsts[:-1], after.firsts + before.firsts[-1]])
+    bars = np.concatenate([before.bars, after.bars]).view(np.recarray)
+    return Tape(np.concatenate([before.moments, after.moments]), firsts, bars)
 
 
 def _play(
@@ -122,11 +142,12 @@ def _play(
     strategies: Sequence[str],
     rebalances: Rebalances,
     play: Play,
+    begun: Rebalanced | None,
 ) -> None:
     """From one rebalancing to the next; once, where there is none."""
     firsts = [0, *(moment for moment, _ in rebalances)]
     ceiling_bps = settings.limits.strategy_budget_bps
-    states = [None, *(each for _, each in rebalances)]
+    states = [begun, *(each for _, each in rebalances)]
     for first, after, now in zip(firsts, [*firsts[1:], len(tape.moments)], states, strict=True):
         for number, name in enumerate(strategies):
             mine = desk.minds.strategy == number

@@ -17,6 +17,7 @@ from actors.messages import (
     Order,
     Propose,
     Refusal,
+    Revoke,
     Side,
     Units,
 )
@@ -26,11 +27,13 @@ from storage.books import DAY_NS, Books, Position
 from storage.config import Limits, Settings
 from storage.config_strategies import Mix
 from storage.holdings import at_most
+from storage.recovery import is_paid
 from strategies.mix import budget_bps
 from strategies.sizing import Books as Room
 from strategies.sizing import buy_amount, sell_amount
 
 SECOND_NS, MINUTE_NS = 10**9, 60 * 10**9
+REVOKE_SECONDS = 3_600  # Nothing presses: gas may become cheaper.
 MOST_FEES = 10  # A transaction may cost this many times the usual fee; what it does not cost comes back.
 
 Verdict = Order | Refusal | AlreadyClosing
@@ -130,6 +133,8 @@ def sell(books: Books, wish: Close, terms: Terms) -> Verdict:
     position = books.positions.get(wish.token)
     if not books.signs:
         return Refusal.HALTED
+    if position and wish.strategy not in {"", position.strategy}:
+        return Refusal.POSITION_NOT_FOUND
     if holder is not None:
         return _claimed(books, wish, holder, position)
     if position is None:
@@ -140,6 +145,24 @@ def sell(books: Books, wish: Close, terms: Terms) -> Verdict:
     if books.ledger.account(terms.fee_asset).free < terms.max_fee:
         return Refusal.NOT_ENOUGH_FUNDS
     return _sale(wish, position, amount, terms)
+
+
+def revoke(books: Books, wish: Revoke, terms: Terms) -> Order | Refusal:
+    """As long as it takes nothing from what positions need for their sale."""
+    if not books.signs:
+        return Refusal.HALTED
+    if is_paid(books, wish.token):
+        return Refusal.TOKEN_CLAIMED
+    if wish.amount <= 0:
+        return Refusal.AMOUNT_NOT_POSITIVE
+    if books.ledger.account(terms.fee_asset).free < terms.max_fee * (len(books.positions) + 1):
+        return Refusal.NOT_ENOUGH_FUNDS
+    return Order(
+        id=wish.id, side=Side.REVOKE, strategy="", token=wish.token, quote=terms.quote,
+        amount_in=wish.amount, fee_asset=terms.fee_asset, max_fee=terms.max_fee, slippage_bps=0,
+        at_ns=wish.at_ns, deadline_ns=wish.at_ns + REVOKE_SECONDS * SECOND_NS,
+        position=Id(f"{wish.id}/position"), reason="left over",
+    )  # fmt: skip
 
 
 def _claimed(books: Books, wish: Close, holder: Id, position: Position | None) -> Refusal | AlreadyClosing:
@@ -220,7 +243,7 @@ def _deadline(at_ns: int, terms: Terms) -> int:
     return at_ns + terms.limits.deadline_seconds * SECOND_NS
 
 
-def at_once(wish: Close | Propose) -> bool:
-    """An operator's close does not wait for the market."""
+def at_once(wish: Close | Propose | Revoke) -> bool:
+    """An operator's close does not wait for the market, and what trades nothing has none."""
     urgent = {CloseReason.OPERATOR, CloseReason.KILL_SWITCH, CloseReason.SHUTDOWN}
-    return isinstance(wish, Close) and wish.reason in urgent
+    return isinstance(wish, Revoke) or (isinstance(wish, Close) and wish.reason in urgent)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from msgspec import Struct
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 YEAR_NS = 365 * 86_400 * 10**9
 DAY_NS = 86_400 * 10**9
 
@@ -77,6 +78,16 @@ class Deals(Struct, frozen=True):
 
 
 # -- curves --
+def grid_of(moments: Integers, step_ns: int) -> Integers:
+    """From the first moment at equal steps to the last one, or to the step after it; in whole numbers.
+
+    numpy.arange divides as floats, and so forgets the last step of a long series.
+    """
+    first, last = int(moments[0]), int(moments[-1])
+    steps: Integers = first + np.arange(-(-(last - first) // step_ns) + 1, dtype=np.int64) * step_ns
+    return steps
+
+
 def returns_of(equity: Floats) -> Floats:
     """Simple returns a step: (n,) becomes (n - 1,)."""
     made: Floats = np.diff(equity) / equity[:-1]

@@ -14,7 +14,7 @@ from actors.messages import Rebalanced, Side
 from storage.amounts import shown
 from strategies.backtest import Fill, Result
 from strategies.kernel.digits import Integers
-from strategies.metrics import Curve, Deals, Floats, Trip, curve_of, deals_of, grouped
+from strategies.metrics import Curve, Deals, Floats, Trip, curve_of, deals_of, grid_of, grouped
 
 GROUPS: dict[str, Callable[[Trip], str]] = {
     "strategy": lambda trip: trip.strategy,
@@ -99,12 +99,11 @@ def slipped(fill: Fill) -> float:
 # -- curves --
 def evenly(values: Floats, moments: Integers, bar_ns: int) -> Floats:
     """At every bar from the first to the last: where there is none, the last value that there was."""
-    grid = np.arange(moments[0], moments[-1] + 1, bar_ns)
-    at: Floats = values[np.searchsorted(moments, grid, side="right") - 1]
+    at: Floats = values[np.searchsorted(moments, grid_of(moments, bar_ns), side="right") - 1]
     return at
 
 
-def _closes(result: Result) -> Iterator[Floats]:
+def closes_of(result: Result) -> Iterator[Floats]:
     """Of each token at each moment; before its first bar, that bar's."""
     tape = result.recorded.tape
     moment_of = np.repeat(np.arange(len(tape.moments)), np.diff(tape.firsts))
@@ -115,7 +114,7 @@ def _closes(result: Result) -> Iterator[Floats]:
 
 
 def holding(result: Result) -> Floats:
-    parts = [closes / closes[0] for closes in _closes(result)]
+    parts = [closes / closes[0] for closes in closes_of(result)]
     return np.asarray(np.mean(parts, axis=0) * result.account["deposits"])
 
 

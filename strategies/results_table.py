@@ -5,23 +5,19 @@ with the highest Sharpe ratio is played, unchanged, on the second, having seen t
 out: what loses stands beside what wins.
 """
 
-import gzip
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from hashlib import sha256
-from math import isfinite
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from storage.config import Recording, Settings
+from storage.config import Settings
+from strategies import results_ai
 from strategies.deflated import deflated, spread_of
 from strategies.metrics import drawdowns
-from strategies.recorded import Recorded, load
+from strategies.results_case import CASES, COSTS, Case, bold, halves, loaded, number, part, percent
 from strategies.sweep import (
     Field,
     Parameters,
@@ -37,26 +33,14 @@ from strategies.sweep import (
     score_of,
     with_values,
 )
-from strategies.walk_forward import Window, hold_of, inside_of, outside_of
+from strategies.walk_forward import hold_of, inside_of, outside_of
 
 GOAL = "sharpe"
-BEGIN = 1_464_739_200  # 2016-06-01: in the days before it whole nights of ETH are missing.
-# Of one side: the fee of the pool, and how deep it is, so that $2,000 (a position) move it by the rest.
-COSTS = {
-    7: Recording(fee_pips=500, pool_depth="10000000"),
-    35: Recording(fee_pips=3_000, pool_depth="4000000"),
-}
 HEAD = (
     "recording", "strategy", "bp", "sets", "won inside", "won outside", "chosen", "inside: return", "Sharpe",
     "by luck", "outside: return", "Sharpe", "max drawdown", "trades", "median set", "holding: return",
     "max drawdown",
 )  # fmt: skip
-
-
-class Case(Struct, frozen=True):
-    title: str
-    files: tuple[str, ...]
-    timeframe_minutes: int = 60
 
 
 class Idea(Struct, frozen=True):
@@ -68,19 +52,6 @@ class Idea(Struct, frozen=True):
     over: tuple[str, ...]
 
 
-CASES = (
-    Case("USDC/WETH, a real Uniswap V3 pool, July and August 2022, 1 min",
-         ("dex/univ3_polygon_usdc_weth_005_minute_2022-07-19_2022-08-22.csv.gz",)),
-    Case("BTC and ETH, June 2016 to October 2025, 4 h",
-         ("long/coinbase_BTCUSD_4h_2016_2025.json.gz", "long/coinbase_ETHUSD_4h_2016_2025.json.gz"), 240),
-    Case("ETH, 2023, 5 min", ("cex_5m/ETHUSDT_5m_2023.parquet",)),
-    Case("5 perpetuals, March and April 2025, 5 min",
-         tuple(f"cex_5m/{token}USDT-PERP_5m_2025-03.parquet"
-               for token in ("ETH", "SOL", "SUI", "LINK", "XRP"))),
-    Case("7 perpetuals, May and June 2025, 1 min",
-         tuple(f"cex_1m/{token}USDT-PERP_1m_2025-05.parquet"
-               for token in ("BTC", "ETH", "SOL", "SUI", "LINK", "AVAX", "BNB"))),
-)  # fmt: skip
 IDEAS = (
     Idea("momentum, donchian", "momentum", {"momentum.form": "donchian"},
          ("momentum.entry_bars=24,48,96,120", "momentum.exit_bars=12,24,60", "momentum.trail_atr=3,5")),
@@ -110,7 +81,8 @@ What to read out of it.  What is best inside says next to nothing about outside:
 there, and the figure by luck had mostly said so.  Over nine years momentum earned outside, at either cost, a
 fraction of what holding earned, with less than half of its drawdown; over weeks it mostly lost a little.
 Costs of 35 turn most of what costs of 7 leave into losses.  Scalping lost outside on every recording
-but that of ETH in 2023, which is why it is off.  No row is a promise.
+but that of ETH in 2023, which is why it is off.  Of ai no model was fit to trade; it has a table of its own
+below.  No row is a promise.
 """
 
 
@@ -119,6 +91,7 @@ def page(data: Path) -> str:
     lines = [PROSE, f"| {' | '.join(HEAD)} |", "|" + "---|" * len(HEAD)]
     for case in CASES:
         lines += rows_of(case, data)
+    lines += ["", *results_ai.lines_of(CASES, data)]
     lines += ["", "Data, by the start of its SHA-256:", ""]
     lines += [f"- `{name}`: `{_digest(data / name)}`" for case in CASES for name in case.files]
     return "\n".join(lines) + "\n"
@@ -138,37 +111,12 @@ def _field(case: Case, idea: Idea, cost: int, data: Path) -> Field:
     settings = with_values(Settings(recording=COSTS[cost]), idea.fixed)
     if idea.strategy == "momentum":
         settings = with_values(settings, {"momentum.timeframe_minutes": case.timeframe_minutes})
-    recorded = _loaded(data, case.files, cost)
+    recorded = loaded(data, case.files, cost)
     return field_of(recorded, settings, (idea.strategy,), case.title)
 
 
-@lru_cache(maxsize=2)
-def _loaded(data: Path, files: tuple[str, ...], cost: int) -> Recorded:
-    settings = Settings(recording=COSTS[cost])
-    with TemporaryDirectory() as folder:
-        paths = [_readable(data / name, Path(folder)) for name in files]
-        recorded = load(paths, settings)
-    fee = COSTS[cost].fee_pips
-    return replace(
-        recorded, instruments=tuple(replace(each, fee_pips=fee) for each in recorded.instruments)
-    )  # fmt: skip
-
-
-def _readable(path: Path, folder: Path) -> Path:
-    """Candles as a broker's JSON gives them, as CSV; anything else as it is."""
-    if not path.name.endswith(".json.gz"):
-        return path
-    candles = msgspec.json.decode(gzip.decompress(path.read_bytes()))["candles"]
-    names = ("start", "open", "high", "low", "close", "volume")
-    rows = [",".join(each[name] for name in names) for each in candles if int(each["start"]) >= BEGIN]
-    token = path.name.partition("_")[2].partition("USD")[0]
-    made = folder / f"{token}-USD_4h.csv"
-    made.write_text("\n".join(["timestamp,open,high,low,close,volume", *rows]))
-    return made
-
-
 def _cells(case: Case, idea: Idea, cost: int, field: Field) -> Iterator[str]:
-    window = _halves(field.recorded)
+    window = halves(field.recorded)
     inside, outside = inside_of(field, window), outside_of(field, window)
     sets = grid([axis_of(text) for text in idea.over])
     rows = [row for each in sets if not (row := row_of(inside, "", each)).refused]
@@ -191,7 +139,7 @@ def _chosen(chosen: Row | None, rows: Sequence[Row], later: Sequence[Score]) -> 
     score = later[int(chosen.key)]
     yield ", ".join(f"{key.partition('.')[2]} {value}" for key, value in chosen.parameters.items())
     yield from (percent(chosen.score.total_return), number(chosen.score.sharpe), part(luck))
-    yield from (_bold(score.total_return), number(score.sharpe), part(score.max_drawdown))
+    yield from (bold(score.total_return), number(score.sharpe), part(score.max_drawdown))
     yield str(score.trades)
 
 
@@ -199,30 +147,8 @@ def _played(field: Field, parameters: Parameters) -> Score:
     return score_of(field, equity_of(field, with_values(field.settings, parameters)))
 
 
-def _halves(recorded: Recorded) -> Window:
-    first, last = int(recorded.tape.moments[0]) - recorded.bar_ns, int(recorded.tape.moments[-1])
-    middle = first + (last - first) // 2 // recorded.bar_ns * recorded.bar_ns
-    return Window((first, middle), (middle, last))
-
-
 def _won(scores: Sequence[Score]) -> str:
     return f"{sum(each.total_return > 0 for each in scores) / len(scores):.0%}" if scores else "-"
-
-
-def _bold(value: float) -> str:
-    return f"**{percent(value)}**" if value < 0 else percent(value)
-
-
-def percent(value: float) -> str:
-    return f"{value:+.1%}"
-
-
-def part(value: float) -> str:
-    return f"{value:.0%}" if isfinite(value) else "-"
-
-
-def number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
 
 
 def _digest(path: Path) -> str:

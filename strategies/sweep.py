@@ -1,6 +1,6 @@
 """Sets of parameters over one recording: which there are, what each comes to, and which is best.  Pure.
 
-An axis is a setting of a strategy, of the exits or of the limits, and what it may be:
+An axis is a setting of a strategy, the exits, the limits or the mix, and what it may be:
 
     momentum.entry_bars=24,48,96    these values
     momentum.trail_atr=2..8         anything between them (not for a grid)
@@ -24,10 +24,29 @@ from strategies import backtest, compiled, steps
 from strategies.deflated import Moments, moments_of
 from strategies.kernel.digits import Integers
 from strategies.kernel.tables import Floats, Tape
-from strategies.metrics import DAY_NS, cagr, daily, drawdowns, returns_of, sharpe, sortino, total_return
+from strategies.metrics import (
+    DAY_NS,
+    cagr,
+    daily,
+    drawdowns,
+    grid_of,
+    returns_of,
+    sharpe,
+    sortino,
+    total_return,
+)
+from strategies.mix import shadowed
 from strategies.recorded import Recorded
 
-TABLES = ("momentum", "scalping", "exits", "limits")
+TABLES = ("momentum", "scalping", "ai", "exits", "limits", "mix")
+NAMED = "which strategies play is for --strategy to say"
+FIXED = {  # What a set can not vary, and what to do instead.
+    "scalping.enabled": NAMED,
+    "ai.enabled": NAMED,
+    "ai.model": "a model is trained, and not varied; name it in config.toml, and sweep once for each model",
+    "ai.timeframe_minutes": "a model knows bars of what it was trained on alone; name both in config.toml",
+    "mix.shadows": "a list is not varied; write it into config.toml, and sweep once for each",
+}
 GOALS = ("sharpe", "sortino", "calmar", "total_return")
 MOST_SETS = 1_000_000
 Value = bool | int | float | str
@@ -122,7 +141,10 @@ def _type_of(key: str) -> Any:
     fields = {field.name: field.type for field in structs.fields(Settings)}
     own = {field.name: field.type for field in structs.fields(fields[table])}
     if name not in own:
-        raise ValueError(f"--over {key}: there is no such setting; write one of {', '.join(own)}.")
+        known = ", ".join(each for each in own if f"{table}.{each}" not in FIXED)
+        raise ValueError(f"--over {key}: there is no such setting; write one of {known}.")
+    if key in FIXED:
+        raise ValueError(f"--over {key}: {FIXED[key]}.")
     return own[name]
 
 
@@ -136,6 +158,19 @@ def _value(key: str, text: str, type: Any) -> Value:
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"--over {key}: {text} is not possible; {wanted(type)} is.")
     return value
+
+
+def check_effect(axes: Sequence[Axis], settings: Settings, strategies: Sequence[str]) -> None:
+    """ValueError for an axis that would change nothing."""
+    keys = [axis.key for axis in axes]
+    mixed = settings.mix.enabled or "mix.enabled" in keys
+    playing = shadowed(settings.mix, strategies) if mixed else strategies
+    for key in keys:
+        table = key.partition(".")[0]
+        if table in steps.MODULES and table not in playing:
+            raise ValueError(f"--over {key}: {table} does not take part; name it with --strategy.")
+        if table == "mix" and not mixed:
+            raise ValueError(f"--over {key}: there is no mix; set mix.enabled = true, or vary that as well.")
 
 
 def check_axes(axes: Sequence[Axis]) -> None:
@@ -153,7 +188,7 @@ def grid(axes: Sequence[Axis]) -> tuple[dict[str, Value], ...]:
     for axis in axes:
         if not axis.values:
             fix = f"{axis.key}={axis.low}..{axis.high}:STEP"
-            raise ValueError(f"--over {axis.key}: a grid needs a step; write {fix}, or search with bayes.")
+            raise ValueError(f"--over {axis.key}: a grid needs a step; write {fix}, or sweep with bayes.")
     if math.prod(len(axis.values) for axis in axes) > MOST_SETS:
         raise ValueError(f"a grid of more than {MOST_SETS:,} sets will not end; name fewer values.")
     combined = product(*(axis.values for axis in axes))
@@ -174,9 +209,9 @@ def field_of(
     recorded: Recorded, settings: Settings, strategies: Sequence[str], data: str, before: Tape | None = None
 ) -> Field:
     moments = recorded.tape.moments
-    bars = np.arange(moments[0], moments[-1] + 1, recorded.bar_ns)
-    places = np.searchsorted(moments, bars, side="right") - 1
-    models = [steps.MODULES[name].identity(settings) for name in strategies if name in steps.COMPARE]
+    places = np.searchsorted(moments, grid_of(moments, recorded.bar_ns), side="right") - 1
+    playing = shadowed(settings.mix, strategies)
+    models = [steps.MODULES[name].identity(settings) for name in playing if name in steps.COMPARE]
     return Field(
         recorded, settings, tuple(strategies), places, " ".join([data, *models]), compiled.digest(), before
     )
@@ -185,7 +220,8 @@ def field_of(
 def key_of(field: Field, parameters: Parameters) -> str:
     """Of everything that the score depends on: data and its span, rules, strategies, settings."""
     settings = with_values(field.settings, parameters)
-    tables = ("paper", "recording", "limits", "exits", "mix", *field.strategies)
+    playing = shadowed(settings.mix, field.strategies)
+    tables = ("paper", "recording", "limits", "exits", "mix", *playing)
     told = {
         "on": on(field),
         "rules": field.rules,

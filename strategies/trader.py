@@ -89,15 +89,17 @@ class Trader:
 
     def note(self) -> str:
         """What a strategy has to say of itself, for the operator."""
+        if not self._chooses or not self.states:
+            return ""
         noted = np.array([self.states[token] for token in sorted(self.states, key="{}:".format)])
-        return str(self._rules.note(noted)) if self._chooses and len(noted) else ""
+        return str(self._rules.note(noted))
 
     def _wish(self, target: float, bar: Bar, at_ns: int) -> Propose | Close | None:
         if math.isnan(target):  # No change.
             return None
         if target <= 0.0:
             id = Id(f"{self.name}:{bar.token}:{at_ns}:sell")
-            return Close(id, bar.token, at_ns, CloseReason.SIGNAL)
+            return Close(id, bar.token, at_ns, CloseReason.SIGNAL, strategy=self.name)
         id = Id(f"{self.name}:{bar.token}:{at_ns}:buy")
         return Propose(id, self.name, bar.token, at_ns, max(1, int(target * BPS)), bar.close)
 

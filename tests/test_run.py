@@ -1,11 +1,15 @@
 """The command line as a user types it: each mistake is one sentence on stderr, and nothing is left behind."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
+
+from run import app
 
 ROOT = Path(__file__).parent.parent
 BARS = "timestamp,open,high,low,close,volume\n"
@@ -95,6 +99,19 @@ def test_help_names_every_command(run):
     text = run("--help", code=0).stdout
     for command in ("paper", "status", "stop", "halt", "lift", "wal", "config", "doctor"):
         assert command in text
+
+
+def commands_of(group, name="run.py"):
+    yield name, group
+    for word, each in getattr(group, "commands", {}).items():
+        yield from commands_of(each, f"{name} {word}")
+
+
+def test_no_help_has_square_brackets_for_they_are_markup_and_not_shown():
+    """The name of a table of config.toml is one."""
+    for name, command in commands_of(typer.main.get_command(app)):
+        texts = [command.help or "", *(getattr(each, "help", None) or "" for each in command.params)]
+        assert not [text for text in texts if re.search(r"\[[a-z]+\]", text)], name
 
 
 @pytest.mark.processes

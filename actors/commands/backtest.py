@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from actors.commands.refused import DONE, CannotRunError
+from actors.commands.seen import seen_before
 from storage.amounts import shown
 from storage.config import Settings, load
 
@@ -23,6 +24,8 @@ def backtest(config: Path, given: dict[str, object], strategies: list[str], out:
     console = Console()
     for table in tables(figures, settings):
         console.print(table)
+    if sentence := seen_before(settings, result.strategies):
+        console.print(sentence, highlight=False, soft_wrap=True, style="bold")
     console.print(written(out, result, figures, results), highlight=False, soft_wrap=True)
     return DONE
 

@@ -14,7 +14,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 from rich.console import Console
 
-from actors.commands.facts import NATIVE_DECIMALS
 from actors.commands.keystore import unlocking, with_wallet
 from actors.commands.live import caps_of
 from actors.commands.naming import brief
@@ -27,6 +26,7 @@ from chains.devnet.rpc import Rpc
 from chains.devnet.wallets import TRADER
 from storage import keystore, log
 from storage.config import Settings, load
+from storage.config_evm import NATIVE_DECIMALS
 from storage.layout import log_path
 
 ROOT = Path(__file__).parents[2]

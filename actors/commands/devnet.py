@@ -24,12 +24,12 @@ def evm(
     recording: Annotated[
         list[str] | None, typer.Option(help="Files of bars: the prices that the pools are driven along.")
     ] = None,
-    write: Annotated[Path | None, typer.Option(help="Write the [evm] table into this file, too.")] = None,
+    write: Annotated[Path | None, typer.Option(help="Write that table into this file, too.")] = None,
     config: Config = CONFIG,
 ) -> None:
     """Run anvil with Uniswap V2 and V3, and a market maker that moves their prices, until Ctrl-C.
 
-    It prints the [evm] table of config.toml that leads there, and the key of a wallet with play money.
+    It prints the table "evm" of config.toml that leads there, and the key of a wallet with play money.
     """
     # The arithmetic of contracts' calls takes 0.2 s to load, which no other command has a use for.
     from actors.commands.devnet_evm import serve  # noqa: PLC0415

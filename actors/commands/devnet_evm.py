@@ -122,7 +122,9 @@ def _described(net: Devnet, feed: Feed) -> str:
         f"Prices: {feed.name}.\n\nTokens:\n{tokens}\nPools:\n{pools}\n\n"
         f"A wallet with play money: {wallet.address}\n"
         f"  its key, which everybody knows: {wallet.private_key}\n\n"
-        f"For config.toml:\n\n{configuration(net)}\n\nCtrl-C ends it.\n"
+        f"For config.toml:\n\n{configuration(net)}\n\n"
+        f'To pay with ETH itself: native_as = "quote", and other limits.min_order, paper.gas and live caps.\n'
+        f"Ctrl-C ends it.\n"
     )
 
 

@@ -14,6 +14,7 @@ from actors.commands.refused import CannotRunError
 from actors.messages import Asset
 from storage import books, log
 from storage.config import Settings
+from storage.holdings import of_another
 from storage.layout import log_path
 from storage.strict_toml import ConfigError
 
@@ -28,20 +29,23 @@ class Seen(Struct, frozen=True):
 
 def seen(settings: Settings) -> Iterator[Seen]:
     """One line for each thing; asked in a process of its own, for a chain's client is 60 MB."""
-    held = _held(log_path(Path(settings.run.data_dir)))
+    booked = _booked(log_path(Path(settings.run.data_dir)))
+    held = frozenset(booked.positions)
     try:
         known = with_wallet(settings)
+        if others := of_another(booked, known.live.wallet, known.evm.chain):
+            yield Seen(False, others)
         yield from json.decode(answered_apart(lambda: _asked(known, held)), type=list[Seen])
     except (CannotRunError, ConfigError) as error:
         yield Seen(False, str(error))
 
 
-def _held(path: Path) -> frozenset[Asset]:
-    """What a log has open positions in; of one that is damaged the doctor says more elsewhere."""
+def _booked(path: Path) -> books.Books:
+    """What a log adds up to; of one that is damaged the doctor says more elsewhere."""
     try:
-        return frozenset(books.fold(record for _, record in log.records(path)).positions)
+        return books.fold(record for _, record in log.records(path))
     except (log.LogError, books.Unbookable):
-        return frozenset()
+        return books.Books()
 
 
 def _asked(settings: Settings, held: frozenset[Asset]) -> str:

@@ -8,7 +8,6 @@ from actors.commands.naming import readable
 from actors.messages import Asset, Price, Role, StatusReport, Units
 
 T = TypeVar("T", bound=Struct)
-NATIVE_DECIMALS = 18  # Of what an EVM chain wants its fees in.
 
 
 class MarketFacts(Struct, frozen=True):
@@ -78,6 +77,8 @@ class MixerFacts(Struct, frozen=True):
 class ExecutorFacts(Struct, frozen=True):
     in_flight: tuple[Any, ...] = ()
     unknown: int = 0
+    left_over: dict[Asset, str] = {}  # Base units that a router may still take, and no order pays.
+    put_off: dict[str, str] = {}  # Why an order has no bytes yet.
 
 
 class WalFacts(Struct, frozen=True):

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from actors.commands.refused import CannotRunError
 from storage.config import Run
+from storage.config_evm import Evm
 from storage.consent import LIVE
 
 NAME = "market.json"
@@ -25,11 +26,16 @@ class Origin(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def origin_of(run: Run, chain: str = "", wallet: str = "") -> Origin:
-    """`chain` is what [evm] names, other feeds have none; `wallet` is that of a live run."""
+    """`chain` is what [evm] describes, other feeds have none; `wallet` is that of a live run."""
     files = tuple(f"{_digest(Path(name))} {Path(name).name}" for name in run.recordings)
     return Origin(
         run.feed, run.seed, files, chain if run.feed == "chain" else "", wallet if run.mode == LIVE else ""
     )
+
+
+def place_of(evm: Evm) -> str:
+    """The chain, and what the books know its own coin as: money to spend is no position, nor gas alone."""
+    return f"{evm.chain} (its coin as {evm.native_as})" if evm.native_as else evm.chain
 
 
 def _digest(path: Path) -> str:

@@ -51,11 +51,11 @@ def run_through(settings: Settings, options: Options, unlock: Unlock | None = No
     console = Console()
     with owned(Path(settings.run.data_dir)) as data_dir:
         run, sentence = market_choice.chosen(settings, origin.continued(settings.run, data_dir))
-        origin.check(run, data_dir, settings.evm.chain, settings.live.wallet)
+        origin.check(run, data_dir, origin.place_of(settings.evm), settings.live.wallet)
         console.print(sentence, highlight=False, soft_wrap=True, markup=False)  # Tokens name themselves.
         logs.rotate(logs_path(data_dir))
         logs.start(logs_path(data_dir), "launcher")
-        origin.remember(run, data_dir, settings.evm.chain, settings.live.wallet)
+        origin.remember(run, data_dir, origin.place_of(settings.evm), settings.live.wallet)
         begin = Start(Id("start"), to_builtins(settings), to_builtins(run), unlock)
         last = trade(begin, run, data_dir, screen(console, options.view))
         return _ended(last, settings, run, options, console)

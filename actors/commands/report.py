@@ -5,10 +5,12 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from actors.commands.backtest import played, written
+from actors.commands.backtest import percent, played, written
 from actors.commands.refused import DONE, CannotRunError
+from actors.commands.seen import seen_before
 from actors.commands.sweep_files import fingerprint, fingerprints
 from storage.config import load
+from storage.models import FILES
 from strategies import backtest, results
 from strategies.deflated import spread_of
 from strategies.report import Trials, certainty, page
@@ -23,13 +25,19 @@ def report(
     result = played(settings, strategies, ahead=True)
     trials = Trials() if sweep is None else trials_of(sweep, result)
     figures = results.figures_of(result)
-    html = page(result, figures, trials, fingerprints(settings.run.recordings))
+    seen, files = seen_before(settings, result.strategies), fingerprints(settings.run.recordings)
+    if "ai" in result.strategies:
+        files |= fingerprints([Path(settings.ai.model) / name for name in FILES])
+    html = page(result, figures, trials, files, seen)
     sentence = written(out, result, figures, results)
     name = Path(sentence.removeprefix("Written: ").partition(".json")[0])
     name.with_suffix(".html").write_text(html, encoding="utf-8")
     console = Console()
     console.print(f"{sentence}, .html", highlight=False, soft_wrap=True)
-    console.print(f"Deflated Sharpe ratio, {trials.count} trials: {certainty(result, trials):.2%}.")
+    some = "1 trial" if trials.count == 1 else f"{trials.count} trials"
+    console.print(f"Deflated Sharpe ratio, {some}: {percent(certainty(result, trials))}.")
+    if seen:
+        console.print(seen, highlight=False, soft_wrap=True, style="bold")
     return DONE
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from actors.commands.chain_check import Compared, compared
-from actors.commands.facts import NATIVE_DECIMALS, Facts, MarketFacts, facts_of
+from actors.commands.facts import Facts, MarketFacts, facts_of
 from actors.commands.naming import named, shortened
 from actors.messages import PRICE_SCALE, Asset, Landed, Price, Reverted, StatusReport, Units
 from chains.amounts import quote_of
@@ -18,6 +18,7 @@ from storage import books, log
 from storage.amounts import shown
 from storage.audit import CHECKED, Audit, Broken, audited
 from storage.config import Run, Settings
+from storage.config_evm import NATIVE_DECIMALS
 from storage.consent import LIVE
 from storage.layout import log_path, projection_path, venue_path
 from storage.projection import digest, rebuild

@@ -12,10 +12,12 @@ from rich.table import Table
 
 from actors.commands.backtest import active, number, percent
 from actors.commands.refused import DONE, CannotRunError
+from actors.commands.seen import seen_before
 from actors.commands.sweep_files import Crew, Kept, Report, fingerprint
 from storage.config import Settings, load
-from strategies import backtest, recorded, steps
+from strategies import ai_model, backtest, recorded
 from strategies.deflated import deflated, spread_of
+from strategies.mix import shadowed
 from strategies.sweep import (
     GOALS,
     Axis,
@@ -25,6 +27,7 @@ from strategies.sweep import (
     Value,
     axis_of,
     best,
+    check_effect,
     field_of,
     goal_of,
     grid,
@@ -75,6 +78,8 @@ def sweep(plan: Plan) -> int:
                 rows, computed = searched(plan, found.axes, crew, field), crew.computed
     for line in told(rows, plan):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
+    if sentence := seen_before(found.settings, found.names):
+        console.print(sentence, highlight=False, soft_wrap=True, style="bold")
     there = len({row.key for row in rows}) - computed
     console.print(f"{there} were there already, of {before} in {plan.keep}.", soft_wrap=True)
     if best(rows, plan.by) is None:
@@ -90,14 +95,21 @@ def begun(plan: Plan) -> Begun:
     try:
         backtest.check_settings(settings, names)
         axes = tuple(axis_of(text) for text in plan.over)
+        check_effect(axes, settings, names)
         recording = recorded.load(settings.run.recordings, settings)
+        check_sound(recording, settings, names)
     except ValueError as error:
         raise CannotRunError(str(error)) from error
-    for axis in axes:
-        table = axis.key.partition(".")[0]
-        if table in steps.MODULES and table not in names:
-            raise CannotRunError(f"--over {axis.key}: {table} does not take part; name it with --strategy.")
     return Begun(settings, names, axes, recording, fingerprint(settings.run.recordings))
+
+
+def check_sound(recording: recorded.Recorded, settings: Settings, names: Sequence[str]) -> None:
+    """ValueError for what no set of parameters makes better: a model that may not trade, a look ahead."""
+    playing = shadowed(settings.mix, names) if settings.mix.enabled else names
+    if "ai" in playing and (refused := ai_model.refusal(settings, len(recording.instruments))):
+        raise ValueError(refused)
+    if sentence := backtest.looks_ahead(recording, settings, names):
+        raise ValueError(sentence)
 
 
 def combinations(axes: Sequence[Axis]) -> tuple[Parameters, ...]:

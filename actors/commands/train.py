@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +14,7 @@ from rich.progress import Progress
 
 from actors.commands.options import CONFIG, Config
 from actors.commands.refused import CannotRunError
+from actors.commands.seen import digest
 from actors.messages import Tick
 from chains.feeds.recordings import RecordedFeed, open_recordings
 from storage import models
@@ -77,9 +77,7 @@ def trained(paths: list[str], out: Path, settings: Settings, rules: Any) -> str:
             bars.update(task, description=f"learning: {what}", completed=done, total=total)
 
         model = learned(samples, rules, progress)
-    data = tuple(
-        Source(each.path.name, _digest(each.path), len(each.ends)) for each in feed.in_order().series
-    )
+    data = tuple(Source(each.path.name, digest(each.path), len(each.ends)) for each in feed.in_order().series)
     key = data_hash(data)
     tried = sum(key in line for line in models.trials(out)) + 1
     files, card = files_of(
@@ -114,12 +112,8 @@ def samples_in(feed: RecordedFeed, minutes: int, horizon: int, bars: Progress) -
     from strategies import ai_samples  # noqa: PLC0415
     from strategies.ai_model import LEAST_TOKENS  # noqa: PLC0415
 
-    moments = ai_samples.moments_of(_ticks(feed, bars), minutes * MINUTE_NS)
     tokens = tuple(sorted(each.token for each in feed.instruments))
-    watched = ai_samples.watch(moments, tokens)
-    if sentence := ai_samples.looks_ahead(moments, tokens, watched, ai_samples.watch):
-        raise ai_samples.SampleError(sentence)
-    return ai_samples.samples_of(watched, horizon, LEAST_TOKENS)
+    return ai_samples.samples_in(_ticks(feed, bars), tokens, minutes * MINUTE_NS, horizon, LEAST_TOKENS)
 
 
 def _ticks(feed: RecordedFeed, bars: Progress) -> Iterator[Tick]:
@@ -129,7 +123,3 @@ def _ticks(feed: RecordedFeed, bars: Progress) -> Iterator[Tick]:
         yield from read
         bars.advance(task, len(read))
         read = feed.read(read[-1].at_ns, CHUNK)
-
-
-def _digest(path: Path) -> str:
-    return blake2b(path.read_bytes(), digest_size=16).hexdigest()

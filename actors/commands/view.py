@@ -9,9 +9,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from actors.commands.facts import NATIVE_DECIMALS, Facts, facts_of
+from actors.commands.facts import Facts, facts_of
 from actors.commands.naming import brief, named, readable, shortened
 from actors.messages import BPS, PRICE_SCALE, Price, RunState, StatusReport
+from storage.config_evm import NATIVE_DECIMALS
 from storage.consent import LIVE
 from storage.story import moment
 
@@ -138,6 +139,14 @@ def _headline(report: StatusReport, facts: Facts, progress: Progress) -> Rendera
     )
     for scope, reason in facts.portfolio.halts.items():
         text.append(f"\nHALTED ({scope}): {reason}", style="bold red")
+    for asset, amount in facts.executor.left_over.items():
+        why = next(
+            (why for id, why in facts.executor.put_off.items() if id.startswith(f"revoke:{asset}:")), ""
+        )
+        words = (
+            f"A router may still take {amount} base units of {_name(facts, asset)}: it is being taken back"
+        )
+        text.append(f"\n{words}{f', but {why}' if why else ''}", style="yellow")
     for strategy, note in facts.notes.items():
         text.append(f"\n{strategy} is {note}", style="yellow" if note.startswith("off") else "dim")
     return text
@@ -244,11 +253,14 @@ def _name(facts: Facts, asset: str) -> str:
 
 
 def _money(facts: Facts, units: int | None) -> str:
-    """To cents; the summary has every digit."""
+    """To cents, and of a chain's own coin to millionths; the summary has every digit."""
     if units is None:
         return NOT_KNOWN
-    cents = round(units / 10**facts.portfolio.quote_decimals, 2)
-    return f"{cents + 0.0:,.2f}"  # Not "-0.00".
+    portfolio = facts.portfolio
+    coin = portfolio.quote == portfolio.fee_asset and not (portfolio.quote or "").startswith("paper:")
+    digits = 6 if coin else 2
+    rounded = round(units / 10**portfolio.quote_decimals, digits)
+    return f"{rounded + 0.0:,.{digits}f}"  # Not "-0.00".
 
 
 def _price(facts: Facts, price: Price | None) -> str:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from actors.commands.backtest import number, percent
 from actors.commands.refused import DONE, CannotRunError
+from actors.commands.seen import seen_before
 from actors.commands.sweep import Plan, begun, combinations, progress, written
 from actors.commands.sweep_files import Crew, Kept
 from strategies.deflated import deflated, moments_of, spread_of
@@ -45,6 +46,8 @@ def walk_forward(plan: Plan, days: Days, out: Path) -> int:
     sure = certainty(stretches, rows, step_ns)
     for line in told(stretches, own, hold, sure, plan):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
+    if sentence := seen_before(found.settings, found.names):
+        console.print(sentence, highlight=False, soft_wrap=True, style="bold")
     name = files(out, whole, stretches, {"curve": own, "hold": hold, "deflated_sharpe": sure, "days": days})
     console.print(f"Written: {name}.json, {name}.csv", highlight=False, soft_wrap=True)
     return DONE

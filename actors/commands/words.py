@@ -16,7 +16,7 @@ Strategies = Annotated[
 ]
 Over = Annotated[
     list[str],
-    typer.Option(help="key=24,48,96 or key=24..96:24, of [momentum], [scalping], [exits], [limits]."),
+    typer.Option(help="key=24,48,96 or key=24..96:24, of a strategy, or of exits, limits or mix."),
 ]
 By = Annotated[str, typer.Option(help="What is best: sharpe, sortino, calmar or total_return.")]
 Keep = Annotated[Path, typer.Option(help="A line for each set; what is in it is not computed again.")]
@@ -36,7 +36,7 @@ def live(
     config: Config = CONFIG,
     no_view: Annotated[bool, typer.Option("--no-view", help="Lines of text instead of tables.")] = False,
 ) -> None:
-    """Trade real money on an EVM chain, as [live] and [evm] of the configuration allow."""
+    """Trade real money on an EVM chain, as the tables "live" and "evm" of the configuration allow."""
     given = overrides(data_dir=data_dir, feed="chain")
     from actors.commands.live import live as trade  # noqa: PLC0415  Keys are for whom they are needed.
 

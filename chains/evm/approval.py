@@ -7,7 +7,7 @@ finds no allowance and reverts.  Neither the answer of `approve` nor its receipt
 
 from enum import StrEnum
 
-from chains.evm.calldata import ALLOWANCE, APPROVE, Call, read_uint
+from chains.evm.calldata import APPROVE, Call
 from chains.evm.values import WORD, Declined
 from chains.venue import Unanswered
 
@@ -35,8 +35,10 @@ def token_kind(answer: bytes | None) -> Token:
     return Token.ACCEPTS if answer in (b"", _TRUE) else Token.ODD
 
 
-def decide(allowance: int | None, amount: int, kind: Token | None) -> Step | Declined | Unanswered:
-    """`amount`: what is to be allowed in all, for this order and for live ones that are still to pay.
+def decide(
+    allowance: int | None, amount: int, kind: Token | None, own: bool = True
+) -> Step | Declined | Unanswered:
+    """`own`: what is allowed was allowed for this order; another's does not serve it, however much it is.
 
     None is what the node did not answer.  An allowance that is larger than that is made exact as well.
     """
@@ -44,7 +46,7 @@ def decide(allowance: int | None, amount: int, kind: Token | None) -> Step | Dec
         raise ValueError(f"amount is {amount}: there is nothing to approve")
     if allowance is None:
         return Unanswered("the allowance could not be read: nothing is approved on a guess")
-    if allowance == amount:
+    if allowance == amount and own:
         return Step.NOTHING
     match kind:
         case None:
@@ -74,7 +76,3 @@ def unproven(landed: bool, allowance: int | None, amount: int) -> Declined | Una
 
 def approve(token: str, spender: str, amount: int) -> Call:
     return APPROVE.on(token, spender, amount)
-
-
-def read_allowance(answer: bytes) -> int:
-    return read_uint(ALLOWANCE, answer)

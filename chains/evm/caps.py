@@ -11,7 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from actors.messages import BPS, Asset, Caps, Id, Leg, Order, Quoted, Side, SignRequest, Unsigned
-from chains.evm.decoding import Approve, Call, Deposit, Nothing, Swap, Withdraw, decoded
+from chains.evm.decoding import Approve, Call, Nothing, Swap, decoded
+from storage.holdings import ends_of
 
 OLDEST_QUOTE_NS = 10 * 10**9
 SECOND_NS = 10**9
@@ -46,7 +47,7 @@ def _wrong(request: SignRequest, caps: Caps, standing: Standing, monotonic_ns: i
     if request.leg is Leg.SWAP:
         yield from _quote(request.evidence, monotonic_ns)
     try:
-        call = decoded(request.transaction.data)
+        call = decoded(request.transaction)
     except ValueError as error:
         yield str(error)
         return
@@ -84,20 +85,24 @@ def address_of(asset: Asset, caps: Caps) -> str:
     return caps.wrapped if asset == caps.native else asset.rpartition(":")[2]
 
 
-def ends_of(order: Order, caps: Caps) -> tuple[str, str]:
-    """The tokens that are paid and received."""
-    token, quote = address_of(order.token, caps), address_of(order.quote, caps)
-    return (quote, token) if order.side is Side.BUY else (token, quote)
+def tokens_of(order: Order, caps: Caps) -> tuple[str, str]:
+    """The contracts of what is paid and received."""
+    paid, bought = ends_of(order)
+    return address_of(paid, caps), address_of(bought, caps)
 
 
 def _order(order: Order, leg: Leg, caps: Caps, standing: Standing) -> Iterator[str]:
     for asset in (order.token, order.quote):
         if not is_checksum_address(address_of(asset, caps)):
             yield f"order: {asset}; an asset that ends in a checksummed address is allowed"
+        if asset.partition(":")[0] != caps.native.partition(":")[0]:
+            yield f"order: {asset}; an asset of the chain of {caps.native} is allowed"
     yield from _most("order.slippage_bps", order.slippage_bps, caps.slippage_bps)
     yield from _is("order.fee_asset", order.fee_asset, caps.native)
     yield from _least("order.slippage_bps", order.slippage_bps, 0)
     yield from _least("order.amount_in", order.amount_in, 1)
+    if order.side is Side.REVOKE and leg not in {Leg.REVOKE, Leg.CANCEL}:
+        yield f"leg: {leg}; revoke or cancel is allowed for an order that only takes back"
     if order.side is Side.BUY and leg not in {Leg.REVOKE, Leg.CANCEL}:
         if caps.position_cap is not None:
             yield from _most("order.amount_in", order.amount_in, caps.position_cap)
@@ -156,13 +161,15 @@ def _quote(quoted: Quoted | None, monotonic_ns: int) -> Iterator[str]:
 # -- what the bytes do ------------------------------------------------------------------------------
 def _call(request: SignRequest, call: Call, caps: Caps) -> Iterator[str]:
     bytes_, order, evidence = request.transaction, request.order, request.evidence
-    paid, bought = ends_of(order, caps)
-    if request.leg is not Leg.WRAP:
-        yield from _is("value", bytes_.value, 0)
+    paid, bought = tokens_of(order, caps)
+    native = request.leg is Leg.SWAP and ends_of(order)[0] == caps.native
+    yield from _is("value", bytes_.value, order.amount_in if native else 0)
     match (request.leg, call):
         case (Leg.SWAP, Swap()) if evidence is not None:
             yield from _swap(bytes_, call, order, evidence, caps)
         case (Leg.APPROVE, Approve(spender, amount)):
+            if ends_of(order)[0] == caps.native:
+                yield f"leg: {request.leg}, and the order pays {caps.native}; no approval of that is allowed"
             yield from _is("to", bytes_.to, paid)
             yield from _spender(spender, caps)
             yield from _is("spender", spender, evidence.router if evidence else spender)
@@ -174,14 +181,6 @@ def _call(request: SignRequest, call: Call, caps: Caps) -> Iterator[str]:
             yield from _is("amount", amount, 0)
         case (Leg.CANCEL, Nothing()):
             yield from _is("to", bytes_.to, caps.wallet)
-        case (Leg.WRAP, Deposit()):
-            yield from _is("to", bytes_.to, caps.wrapped)
-            yield from _is("what the order pays", paid, caps.wrapped)
-            yield from _is("value", bytes_.value, order.amount_in)
-        case (Leg.UNWRAP, Withdraw(amount)):
-            yield from _is("to", bytes_.to, caps.wrapped)
-            yield from _is("what the order buys", bought, caps.wrapped)
-            yield from _is("amount", amount, evidence.amount_out if evidence else "the amount in evidence")
         case _:
             yield f"data: a transaction that does {type(call).__name__}; one to {request.leg} is allowed"
 
@@ -198,6 +197,9 @@ def _swap(bytes_: Unsigned, call: Swap, order: Order, quoted: Quoted, caps: Caps
         yield f"to: {bytes_.to}; a configured router for this call ({', '.join(routers)}) is allowed"
     yield from _is("evidence.router", quoted.router, bytes_.to)
     yield from _is("recipient", call.recipient, caps.wallet)
+    ways = (("pays", call.pays_native), ("receives", call.gets_native))
+    for (what, native), asset in zip(ways, ends_of(order), strict=True):
+        yield from _is(what, _coin(native), _coin(asset == caps.native))
     yield from _is("amount_in", call.amount_in, order.amount_in)
     yield from _path(call, order, quoted, caps)
     yield from _is("price_limit", call.price_limit, 0)
@@ -207,13 +209,17 @@ def _swap(bytes_: Unsigned, call: Swap, order: Order, quoted: Quoted, caps: Caps
     yield from _most("deadline", call.deadline, order.deadline_ns // SECOND_NS)
 
 
+def _coin(native: bool) -> str:
+    return "the native coin" if native else "a token"
+
+
 def least_out(amount_out: int, slippage_bps: int) -> int:
     """What slippage leaves of a quote, rounded up: half a unit less would be more slippage than allowed."""
     return -(-amount_out * (BPS - slippage_bps) // BPS)
 
 
 def _path(call: Swap, order: Order, quoted: Quoted, caps: Caps) -> Iterator[str]:
-    path, (paid, bought) = call.path, ends_of(order, caps)
+    path, (paid, bought) = call.path, tokens_of(order, caps)
     if len(path) < 2:
         yield f"path: {len(path)} tokens; at least 2 are allowed"
         return

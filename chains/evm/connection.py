@@ -1,6 +1,6 @@
 """One JSON-RPC endpoint of an EVM node: requests in, whatever it answers out, and never an exception.
 
-web3's own retries, middleware, caches and name service are off: they repeat what must not be repeated
+web3's own retries and middleware are not used: they repeat what must not be repeated
 (eth_sendRawTransaction) and ask what nobody asked for (eth_chainId before every call).  Reads are tried
 again within one time limit; what sends is sent once.  Sentences name the host alone: the rest of a URL may
 be a key.
@@ -14,19 +14,16 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from msgspec import Struct
-from web3 import AsyncHTTPProvider, AsyncWeb3
-from web3.types import RPCEndpoint
 
 from chains.evm import pacing, wire
+from chains.evm.batches import LIMIT_CODES, Batches
 from chains.evm.pacing import Line
+from chains.evm.provider import Provider
 from chains.venue import Unanswered
 
 CHAIN_ID = "eth_chainId"
-LARGEST_BODY = 32_000_000  # Bytes.
 TRIES = 4
 PROOF_SECONDS = 60.0  # Behind one URL there may be many machines: the chain id is asked for again.
-KEEP_ALIVE_SECONDS = 30.0
-LIMIT_CODES = {-32005, 429}  # "Too many requests", said inside an answer.
 CLOSED = {429, 502, 503, 504}
 NS = 10**9
 
@@ -80,27 +77,6 @@ class Paces:
         self[host] = pacing.troubled(self[host], time.monotonic_ns(), asked_ns, seed, host)
 
 
-class _Response(aiohttp.ClientResponse):
-    async def read(self) -> bytes:
-        """ClientError if it is too large to be an answer; the connection is given back either way."""
-        if self._body is None:
-            try:
-                self._body = await self._bounded()
-            except BaseException:
-                self.close()
-                raise
-            self.release()
-        return self._body
-
-    async def _bounded(self) -> bytes:
-        body = bytearray()
-        async for chunk in self.content.iter_chunked(65_536):
-            body += chunk
-            if len(body) > LARGEST_BODY:
-                raise aiohttp.ClientPayloadError(f"it is larger than {LARGEST_BODY:,} bytes")
-        return bytes(body)
-
-
 class Connection:
     """`chain_id` is what the node must say, at first and again after every trouble."""
 
@@ -111,18 +87,12 @@ class Connection:
         timeout = aiohttp.ClientTimeout(
             total=self._limits.answer_seconds, connect=self._limits.connect_seconds
         )
-        # A redirect would carry what is private to somebody who was not asked.
-        options = {"timeout": timeout, "allow_redirects": False}
-        self._provider = AsyncHTTPProvider(url, request_kwargs=options, exception_retry_configuration=None)
-        self._web3 = AsyncWeb3(self._provider)
-        self._web3.middleware_onion.clear()
-        self._web3.ens = None
-        self._loop: asyncio.AbstractEventLoop | None = None  # In which the session lives.
+        self._provider = Provider(url, timeout)
+        self._batches = Batches(self._provider)
         self._proved_at: float | None = None  # When the question was asked.
         self._proving: asyncio.Task[Unanswered | None] | None = None
         self._proving_since = 0.0
-        self._made_at: dict[asyncio.Task[Any] | None, float] = {}  # A connection, by who waits for it.
-        self._asked = 0
+        self._asked = self._closings = 0
 
     async def ask(
         self, method: str, params: Iterable[Any], tries: int = TRIES
@@ -143,11 +113,13 @@ class Connection:
         return await self._proof(time.monotonic())
 
     async def close(self) -> None:
+        """Whoever still waits has no answer, and does not try again."""
+        self._closings += 1
         if self._proving is not None:
             self._proving.cancel()
             await asyncio.gather(self._proving, return_exceptions=True)
+        await self._batches.close()
         await self._provider.disconnect()
-        self._loop = None
 
     def no(self, method: str, reason: str) -> Unanswered:
         return Unanswered(f"{self.host}: {method}: {reason}")
@@ -183,7 +155,7 @@ class Connection:
 
     # -- one question, in a few tries --
     async def _ask(self, method: str, params: list[Any], tries: int) -> Result | RpcError | Unanswered:
-        end = time.monotonic() + self._limits.answer_seconds
+        end, closings = time.monotonic() + self._limits.answer_seconds, self._closings
         reason = self.no(method, "it was not asked")
         for each in range(tries):
             # Again after a trouble: whoever answers then may be another node.
@@ -193,6 +165,8 @@ class Connection:
             wait = await self._turn(method, end, urgent=tries == 1 or method == CHAIN_ID)
             if wait is not None:
                 return wait if each == 0 else reason
+            if self._closings != closings:
+                return self.no(method, "the connection is closed")
             answer, made_at = await self._once(method, params, end)
             if made_at is not None and isinstance(answer, Result | RpcError):
                 answer = await self._wrong(method, made_at) or answer
@@ -204,7 +178,7 @@ class Connection:
                 reason = self.no(method, answer.sentence)
             else:
                 self._proved_at, reason = None, answer
-                if each + 1 == tries or not await self._pause(each, end):
+                if self._closings != closings or each + 1 == tries or not await self._pause(each, end):
                     break
         return reason
 
@@ -248,46 +222,17 @@ class Connection:
         another node.
         """
         try:
-            answer = await self._request(method, params, end)
-        finally:
-            made_at = self._made_at.pop(asyncio.current_task(), None)
-        return answer, made_at
-
-    async def _request(
-        self, method: str, params: list[Any], end: float
-    ) -> Result | RpcError | Closed | Unanswered:
-        try:
-            await self._open()
             async with asyncio.timeout(max(0.001, end - time.monotonic())):
-                response = await self._provider.make_request(RPCEndpoint(method), params)
+                answer, made_at = await self._batches.ask(method, params)
         except aiohttp.ClientResponseError as error:
-            return self._status(method, error)
+            return self._status(method, error), None
         except TimeoutError:
-            return self.no(method, f"it did not answer within {self._limits.answer_seconds:g} s")
+            return self.no(method, f"it did not answer within {self._limits.answer_seconds:g} s"), None
         except (aiohttp.ClientError, OSError) as error:
-            return self.no(method, f"the connection failed ({type(error).__name__})")
+            return self.no(method, f"the connection failed ({type(error).__name__})"), None
         except (ValueError, RecursionError):
-            return self.no(method, "the answer is no JSON")
-        return self._envelope(method, response)
-
-    async def _open(self) -> None:
-        """web3's own session would make a connection anew for every request."""
-        loop = asyncio.get_running_loop()
-        if self._loop is not loop:
-            connector = aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE_SECONDS)
-            traces = aiohttp.TraceConfig()
-            traces.on_connection_create_end.append(self._made)
-            session = aiohttp.ClientSession(
-                connector=connector,
-                raise_for_status=True,
-                response_class=_Response,
-                trace_configs=[traces],
-            )
-            await self._provider.cache_async_session(session)
-            self._loop = loop
-
-    async def _made(self, *_: object) -> None:
-        self._made_at[asyncio.current_task()] = time.monotonic()
+            return self.no(method, "the answer is no JSON"), None
+        return self._envelope(method, answer), made_at
 
     def _status(self, method: str, error: aiohttp.ClientResponseError) -> Closed | Unanswered:
         sentence = f"status {error.status}"

@@ -1,7 +1,8 @@
 """What the bytes of a transaction do, read from the bytes alone; shares no code with what writes them.
 
 Sources: the Solidity ABI specification; IUniswapV2Router02; SwapRouter02's IV3SwapRouter and
-IMulticallExtended (Uniswap swap-router-contracts 1.3); EIP-20; WETH9.
+IMulticallExtended, and its Constants (Uniswap swap-router-contracts 1.3); v3-periphery's PeripheryPayments;
+EIP-20.
 """
 
 from typing import Any
@@ -10,25 +11,35 @@ from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError, EncodingError
 from eth_utils.address import to_checksum_address
 from msgspec import Struct
+from msgspec.structs import replace
+
+from actors.messages import Unsigned
 
 ADDRESS_BYTES, FEE_BYTES = 20, 3
 MOST_BYTES = 8 << 10  # A route of dozens of hops; more is no call of ours.
+ROUTER_ITSELF = "0x0000000000000000000000000000000000000002"  # SwapRouter02's ADDRESS_THIS.
 
 _APPROVE = ("address", "uint256")
 _V2_SWAP = ("uint256", "uint256", "address[]", "address", "uint256")
+_V2_PAYABLE = _V2_SWAP[1:]  # What is paid is the transaction's value.
 _V3_SINGLE = ("(address,address,uint24,address,uint256,uint256,uint160)",)
 _V3_PATH = ("(bytes,address,uint256,uint256)",)
 _MULTICALL = ("uint256", "bytes[]")
+_UNWRAP = ("uint256", "address")
 SELECTORS = {  # The first four bytes of keccak256 of the signature; tests/chains/evm compares the two.
     "095ea7b3": "approve(address,uint256)",
     "38ed1739": "swapExactTokensForTokens(uint256,uint256,address[],address,uint256)",
     "5c11d795": "swapExactTokensForTokensSupportingFeeOnTransferTokens"
     "(uint256,uint256,address[],address,uint256)",
+    "7ff36ab5": "swapExactETHForTokens(uint256,address[],address,uint256)",
+    "b6f9de95": "swapExactETHForTokensSupportingFeeOnTransferTokens(uint256,address[],address,uint256)",
+    "18cbafe5": "swapExactTokensForETH(uint256,uint256,address[],address,uint256)",
+    "791ac947": "swapExactTokensForETHSupportingFeeOnTransferTokens"
+    "(uint256,uint256,address[],address,uint256)",
     "5ae401dc": "multicall(uint256,bytes[])",
     "04e45aaf": "exactInputSingle((address,address,uint24,address,uint256,uint256,uint160))",
     "b858183f": "exactInput((bytes,address,uint256,uint256))",
-    "d0e30db0": "deposit()",
-    "2e1a7d4d": "withdraw(uint256)",
+    "49404b7c": "unwrapWETH9(uint256,address)",
 }
 
 
@@ -38,14 +49,6 @@ class Nothing(Struct, frozen=True):
 
 class Approve(Struct, frozen=True):
     spender: str
-    amount: int
-
-
-class Deposit(Struct, frozen=True):
-    """Native coin into WETH; how much is the transaction's value."""
-
-
-class Withdraw(Struct, frozen=True):
     amount: int
 
 
@@ -59,34 +62,36 @@ class Swap(Struct, frozen=True):
     deadline: int  # Seconds since 1970; the chain's own clock.
     fees: tuple[int, ...] = ()
     price_limit: int = 0  # V3: at which price to stop half-way.
+    pays_native: bool = False  # The native coin, which the router wraps.
+    gets_native: bool = False  # The router unwraps what the last pool gives.
 
 
-Call = Nothing | Approve | Deposit | Withdraw | Swap
+Call = Nothing | Approve | Swap
 
 
-def decoded(data: str) -> Call:
-    """What calldata (hex with 0x) asks for; ValueError with a sentence if it is no call of ours, exactly."""
-    raw = _bytes(data)
+def decoded(transaction: Unsigned) -> Call:
+    """What its calldata and value ask for; ValueError with a sentence if it is no call of ours, exactly."""
+    raw, value = _bytes(transaction.data), transaction.value
     if not raw:
         return Nothing()
     name, body = _name(raw), raw[4:]
     match name.partition("(")[0]:
         case "approve":
             return Approve(*_values(_APPROVE, body, name))
-        case "deposit":
-            _values((), body, name)
-            return Deposit()
-        case "withdraw":
-            return Withdraw(*_values(("uint256",), body, name))
         case "multicall":
-            return _multicall(*_values(_MULTICALL, body, name))
-        case "exactInput" | "exactInputSingle":
+            deadline, calls = _values(_MULTICALL, body, name)
+            return _multicall(deadline, calls, value)
+        case "exactInput" | "exactInputSingle" | "unwrapWETH9":
             raise ValueError(
                 f"data: {name} has no deadline of its own; multicall(uint256,bytes[]) is allowed"
             )
+        case _ if name.startswith("swapExactETH"):
+            least, path, recipient, deadline = _values(_V2_PAYABLE, body, name)
+            return Swap(value, least, tuple(path), recipient, deadline, pays_native=True)
         case _:
             amount_in, least, path, recipient, deadline = _values(_V2_SWAP, body, name)
-            return Swap(amount_in, least, tuple(path), recipient, deadline)
+            unwraps = name.startswith("swapExactTokensForETH")
+            return Swap(amount_in, least, tuple(path), recipient, deadline, gets_native=unwraps)
 
 
 def _bytes(data: str) -> bytes:
@@ -143,10 +148,19 @@ def _with_case(kind: str, value: Any) -> Any:
     return value
 
 
-def _multicall(deadline: int, calls: tuple[bytes, ...]) -> Swap:
-    if len(calls) != 1:
-        raise ValueError(f"data: multicall holds {len(calls)} calls; exactly one is allowed")
-    name, body = _name(calls[0]), calls[0][4:]
+def _multicall(deadline: int, calls: tuple[bytes, ...], value: int) -> Swap:
+    """A swap; or one that pays the router, which pays out all that it then has of the wrapped coin.
+
+    Of the wrapped coin the router takes what it was sent as value, and no token.
+    """
+    if len(calls) not in {1, 2}:
+        raise ValueError(f"data: multicall holds {len(calls)} calls; a swap, and an unwrapWETH9, are allowed")
+    swap = replace(_v3_swap(deadline, calls[0]), pays_native=value > 0)
+    return _unwrapped(swap, calls[1]) if len(calls) == 2 else swap
+
+
+def _v3_swap(deadline: int, call: bytes) -> Swap:
+    name, body = _name(call), call[4:]
     match name.partition("(")[0]:
         case "exactInputSingle":
             (single,) = _values(_V3_SINGLE, body, name)
@@ -159,6 +173,24 @@ def _multicall(deadline: int, calls: tuple[bytes, ...]) -> Swap:
             return Swap(amount_in, least, tokens, recipient, deadline, fees)
         case _:
             raise ValueError(f"data: multicall holds {name}; exactInputSingle or exactInput is allowed")
+
+
+def _unwrapped(swap: Swap, call: bytes) -> Swap:
+    """The recipient is that of the unwrapping, whose minimum counts, and the swap's must be the same."""
+    name = SELECTORS.get(call[:4].hex(), f"0x{call[:4].hex()}")
+    if not name.startswith("unwrapWETH9("):
+        raise ValueError(f"data: multicall holds 2 calls, the second {name}; unwrapWETH9 alone is allowed")
+    least, recipient = _values(_UNWRAP, call[4:], name)
+    if swap.recipient != ROUTER_ITSELF:
+        raise ValueError(
+            f"data: the swap before an unwrapWETH9 pays {swap.recipient}; the router itself, "
+            f"{ROUTER_ITSELF}, is allowed"
+        )
+    if least != swap.min_amount_out:
+        raise ValueError(
+            f"data: unwrapWETH9 is for {least} at least; {swap.min_amount_out}, as the swap is, is allowed"
+        )
+    return replace(swap, recipient=recipient, gets_native=True)
 
 
 def _unpacked(packed: bytes) -> tuple[tuple[str, ...], tuple[int, ...]]:

@@ -1,18 +1,21 @@
 """What an EVM venue is told once: the chain, the wallet, what it may spend; and how assets are named there.
 
 An asset is the chain's name and a contract's checksummed address ("base:0x8335…"); the native coin has its
-symbol in place of one.
+symbol in place of one.  Where evm.native_as says so, what pools know as its wrapped form is the coin.
 """
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from actors.messages import Asset, Caps, Order, Side, Units
+from actors.messages import Asset, Caps, Order, Units
 from chains.evm.evidence import Chain
 from chains.evm.networks import Network, native_of, network_of
-from chains.evm.routes import V2_FEE_PIPS, Version
+from chains.evm.routes import Version
 from storage.amounts import to_units
 from storage.config import Settings
+from storage.config_evm import NATIVE_DECIMALS
 from storage.evidence import Channel
+from storage.holdings import ends_of
 
 GWEI = 10**9
 
@@ -37,7 +40,17 @@ class Desk(Struct, frozen=True, kw_only=True):
 
     @property
     def quote(self) -> Asset:
-        return self.asset(self.network.stable)
+        return self.asset(self.quote_token)
+
+    @property
+    def quote_token(self) -> str:
+        """What pools know it as."""
+        network = self.network
+        return network.wrapped_native if network.native_as == "quote" else network.stable
+
+    @property
+    def quote_decimals(self) -> int:
+        return NATIVE_DECIMALS if self.quote == self.native else self.network.stable_decimals
 
     @property
     def depths(self) -> Chain:
@@ -51,13 +64,15 @@ class Desk(Struct, frozen=True, kw_only=True):
 
     @property
     def v2_fee_pips(self) -> int | None:
-        return V2_FEE_PIPS if self.network.v2_router else None
+        return self.network.v2_fee_pips if self.network.v2_router else None
 
     @property
     def middles(self) -> tuple[str, ...]:
         return (self.network.wrapped_native, self.network.stable)
 
     def asset(self, address: str) -> Asset:
+        if self.network.native_as and address == self.network.wrapped_native:
+            return self.native
         return Asset(f"{self.network.name}:{address}")
 
     def address(self, asset: Asset) -> str:
@@ -66,8 +81,13 @@ class Desk(Struct, frozen=True, kw_only=True):
 
     def ends(self, order: Order) -> tuple[str, str]:
         """The tokens that are paid and bought."""
-        token, quote = self.address(order.token), self.address(order.quote)
-        return (quote, token) if order.side is Side.BUY else (token, quote)
+        paid, bought = ends_of(order)
+        return self.address(paid), self.address(bought)
+
+    def native_ends(self, order: Order) -> tuple[bool, bool]:
+        """Whether what is paid is the native coin itself, and whether what is bought is."""
+        paid, bought = ends_of(order)
+        return paid == self.native, bought == self.native
 
     def caps(self) -> Caps:
         """What the signer allows, whatever an order says."""
@@ -90,8 +110,7 @@ class Desk(Struct, frozen=True, kw_only=True):
 def desk_of(settings: Settings) -> Desk:
     """What config.toml allows its wallet; ConfigError names the key and the fix."""
     evm, live, network = settings.evm, settings.live, network_of(settings.evm)
-    decimals = network.stable_decimals
-    return Desk(
+    desk = Desk(
         network=network,
         wallet=live.wallet,
         channel=Channel(evm.send),
@@ -101,6 +120,10 @@ def desk_of(settings: Settings) -> Desk:
         max_tax_bps=evm.max_tax_bps,
         max_loss_bps=evm.max_loss_bps,
         max_impact_bps=evm.max_impact_bps,
+    )
+    decimals = desk.quote_decimals
+    return replace(
+        desk,
         position_cap=Units(to_units(live.position_cap, decimals)) if live.position_cap else None,
         capital_cap=Units(to_units(live.capital_cap, decimals)) if live.capital_cap else None,
     )

@@ -25,6 +25,7 @@ class View(Struct, frozen=True):
     receipts: tuple[Receipt, ...] = ()  # Of the order's attempts.
     pooled: frozenset[str] = frozenset()  # Those that wait in its pool.
     done: tuple[Receipt, ...] = ()  # Of what the order has done before.
+    last_final: str = ""  # The hash that it has for the block in which something of ours was final last.
 
 
 class Chain(Struct, frozen=True):
@@ -88,8 +89,16 @@ def _node(chain: Chain, question: Question, first: View | None, second: View | N
 
 
 def is_undone(case: Case, view: View) -> bool:
-    """What was final is gone, this node says: more than a reorg, or it is far behind."""
-    return view.count_at_k < case.settled
+    """What was final is gone, this node says: more than a reorg, or it is far behind.
+
+    Nonces that are free again say so; used again, at once and by ours, they say nothing, but the block of the
+    last of them then is another, and perhaps not only where it stands.
+    """
+    return view.count_at_k < case.settled or is_replaced(case, view)
+
+
+def is_replaced(case: Case, view: View) -> bool:
+    return case.last_final is not None and view.last_final not in {"", case.last_final.hash}
 
 
 def in_doubt(case: Case, view: View) -> bool:
@@ -106,13 +115,19 @@ def _broken(question: Question, first: View | None, second: View | None) -> str:
     case = question.case
     if first is None or second is None or not is_undone(case, first):
         return ""
-    same = (first.head, first.count_at_k) == (second.head, second.count_at_k)
+    same = _of_the_past(first) == _of_the_past(second)
     if not same or not first.at_ns >= question.now_ns > case.touched_ns:
         return ""
-    return (
-        f"nonce {case.settled - 1} was used for good, and two nodes say that at block {first.head} it is "
-        f"not: what was final is gone.  Compare the wallet with the log before this is lifted"
+    said = (
+        f"nonce {case.settled - 1} was used for good, and two nodes say at block {first.head} that it is not"
     )
+    if case.last_final is not None and is_replaced(case, first):
+        said = f"block {case.last_final.number} was final, and two nodes say that it is another now"
+    return f"{said}: what was final is gone.  Compare the wallet with the log before this is lifted"
+
+
+def _of_the_past(view: View) -> tuple[int, int, str]:
+    return view.head, view.count_at_k, view.last_final
 
 
 def _torn(chain: Chain, case: Case, view: View) -> bool:
@@ -146,14 +161,13 @@ def _amounts(fill: Receipt | Landed) -> tuple[int, int, int]:
 
 def _charged(case: Case, view: View) -> View:
     """An order's end also pays what its approvals have cost more, or less, than was booked: a reorg may have
-    moved them to a block with another price.  Not beyond what the order may pay, and no less than nothing.
+    moved them to a block with another price.  It is no less than nothing.
     """
     booked = {each.allowed.tx_id: each.allowed.fee for each in case.live.legs_done}
     more = sum(receipt.fee - booked[receipt.tx_id] for receipt in view.done)
     if not more:
         return view
-    most = case.live.fee_left
-    receipts = (replace(each, fee=Units(max(0, min(most, each.fee + more)))) for each in view.receipts)
+    receipts = (replace(each, fee=Units(max(0, each.fee + more))) for each in view.receipts)
     return replace(view, receipts=tuple(receipts))
 
 

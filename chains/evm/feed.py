@@ -63,17 +63,14 @@ class ChainFeed:
     @property
     def name(self) -> str:
         assert self._found is not None, "name before introduce()"
-        symbols = self._found.symbols
-        tokens = [each.instrument.token.rpartition(":")[2] for each in self._found.listings]
-        shown = ", ".join(f"{symbols[token]} {token}" for token in tokens)
+        symbols, tokens = self.symbols, [each.instrument.token for each in self._found.listings]
+        shown = ", ".join(f"{symbols[token]} {token.rpartition(':')[2]}" for token in tokens)
         return f"pools on {self._nodes.network.name}, {shown}, bars of {self._evm.bar_seconds} s"
 
     @property
     def symbols(self) -> dict[Asset, str]:
         """To show: what its tokens, and the one that they are priced in, call themselves."""
-        name, found = self._nodes.network.name, self._found
-        known = {} if found is None else found.symbols
-        return {Asset(f"{name}:{token}"): symbol for token, symbol in known.items()}
+        return {} if self._found is None else self._found.symbols
 
     async def introduce(self) -> tuple[Instrument, ...] | Declined | Unanswered:
         """What the pools trade.  All of them must be known before anything is traded."""

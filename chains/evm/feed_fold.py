@@ -1,7 +1,8 @@
 """The bars of several pools out of one chain's blocks, with a way back for reorgs.  Pure, integers only.
 
-A token's price is that of its pool.  Where the pool trades against the wrapped native coin, a second pool
-says what the coin is worth: an event of either is a price of the token, in the order of the chain.
+A token's price is that of its pool.  Where the pool trades against another coin than ours (the wrapped native
+one, or the stable), a second pool says what that is worth: an event of either is a price of the token, in the
+order of the chain.
 
 A bar is given out once a block has come that is not before its end, and then it stays, whatever a reorg
 undoes: what was decided on it is not undone, and an execution quotes anew.  Whatever has not been given out

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from actors.messages import Instrument, Units
+from actors.messages import Asset, Instrument, Units
 from chains.evm import bars, tokens
 from chains.evm.bars import Event, Market
 from chains.evm.calldata import (
@@ -28,7 +28,7 @@ from chains.evm.feed_fold import Listing
 from chains.evm.networks import Network
 from chains.evm.node import Ask, Node, Revert
 from chains.evm.pools import Pools
-from chains.evm.routes import V2_FEE_PIPS, PoolKey, Version
+from chains.evm.routes import PoolKey, Version
 from chains.evm.v3state import read_slot0
 from chains.evm.values import ZERO_ADDRESS, Declined
 from chains.evm.wire import Block
@@ -50,11 +50,11 @@ class Token(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True):
-    """What is traded, and the symbols of all tokens, by address."""
+    """What is traded, and the symbols of all tokens."""
 
     listings: tuple[Listing, ...]
     pools: tuple[Pool, ...]
-    symbols: dict[str, str]
+    symbols: dict[Asset, str]
 
 
 async def found(node: Node, others: Sequence[Node], network: Network, pools: Sequence[str]) -> Found | No:
@@ -77,7 +77,10 @@ async def found(node: Node, others: Sequence[Node], network: Network, pools: Seq
     listings = listed(network, every, known)
     if isinstance(listings, Declined):
         return listings
-    return Found(listings, tuple(every), {address: token.symbol for address, token in known.items()})
+    desk = _desk(network)
+    symbols = {desk.asset(address): token.symbol for address, token in known.items()}
+    coin = {desk.native: network.native} if desk.native in symbols else {}
+    return Found(listings, tuple(every), {**symbols, **coin})
 
 
 async def states(
@@ -114,7 +117,7 @@ async def _pool(node: Node, network: Network, address: str, block: Block) -> Poo
     if any(isinstance(side, Declined) for side in sides):
         return _no_pool(address)
     token0, token1 = (str(side[0]) for side in sides if isinstance(side, tuple))
-    key = await _key(node, address, (token0, token1), block)
+    key = await _key(node, network, address, (token0, token1), block)
     return await _of_factory(node, network, Pool(address, key)) if isinstance(key, PoolKey) else key
 
 
@@ -122,13 +125,15 @@ def _no_pool(address: str) -> Declined:
     return Declined(f"evm.pools: {address} is no Uniswap V2 or V3 pool; copy the pool's address")
 
 
-async def _key(node: Node, address: str, sides: tuple[str, str], block: Block) -> PoolKey | No:
+async def _key(
+    node: Node, network: Network, address: str, sides: tuple[str, str], block: Block
+) -> PoolKey | No:
     """The one has reserves, the other a fee."""
     reserves = await _asked(node, GET_RESERVES, address, block)
     if isinstance(reserves, Unanswered):
         return reserves
     if not isinstance(reserves, Declined):
-        return PoolKey(Version.V2, *sides, V2_FEE_PIPS)
+        return PoolKey(Version.V2, *sides, network.v2_fee_pips)
     fee = await _asked(node, FEE, address, block)
     if isinstance(fee, tuple):
         return PoolKey(Version.V3, *sides, int(str(fee[0])))
@@ -218,26 +223,31 @@ async def _answer(node: Node, method: Method, contract: str, block: Block) -> by
 def listed(
     network: Network, pools: Sequence[Pool], known: dict[str, Token]
 ) -> tuple[Listing, ...] | Declined:
-    """One token each, priced in the chain's stable: by its pool, or through that of the wrapped native."""
-    stable, wrapped = network.stable, network.wrapped_native
-    direct = {pool.address: _market(network, pool, stable, known) for pool in pools if stable in _sides(pool)}
-    coins = [market for market in direct.values() if _is(market, network, wrapped)]
+    """One token each, priced in what is paid with: by its pool, or through the one other token that is known
+    of the chain.  These two are the chain's stable, and its wrapped native.
+    """
+    names = {network.stable: "evm.stable", network.wrapped_native: "evm.wrapped_native"}
+    quote = _desk(network).quote_token
+    other = next((token for token in names if token != quote), quote)
+    direct = {pool.address: _market(network, pool, quote, known) for pool in pools if quote in _sides(pool)}
+    coins = [market for market in direct.values() if _is(market, network, other)]
     listings = []
     for pool in pools:
         if market := direct.get(pool.address):
             listings.append(Listing(market.instrument, market))
-        elif wrapped not in _sides(pool):
+        elif other not in _sides(pool):
+            allowed = " or ".join(f"{name} ({token})" for token, name in names.items())
             return Declined(
                 f"evm.pools: {pool.address} trades {' against '.join(_sides(pool))}: one of them must be "
-                f"evm.stable ({stable}) or evm.wrapped_native ({wrapped})"
+                f"{allowed}"
             )
         elif not coins:
             return Declined(
-                f"evm.pools: {pool.address} trades against {wrapped}, whose price in {stable} is needed: "
+                f"evm.pools: {pool.address} trades against {other}, whose price in {quote} is needed: "
                 f"name a pool of these two as well"
             )
         else:
-            listings.append(_through(_market(network, pool, wrapped, known), coins[0]))
+            listings.append(_through(_market(network, pool, other, known), coins[0]))
     traded = [listing.instrument.token for listing in listings]
     if twice := [token for token in traded if traded.count(token) > 1]:
         return Declined(f"evm.pools: two of them trade {twice[0]}; keep one")

@@ -56,6 +56,7 @@ class Heads:
         news_at, told = time.monotonic(), False
         try:
             while True:
+                self._bell.clear()  # What is announced from now on is a reason to look once more.
                 async for event in self._news():
                     yield event
                     news_at, told = time.monotonic(), False
@@ -96,9 +97,6 @@ class Heads:
 
     async def _wait(self) -> None:
         """Until a block is announced, or it is time to ask."""
-        self._bell.clear()
-        if self._announced is not None:
-            return
         with suppress(TimeoutError):
             async with asyncio.timeout(self._interval()):
                 await self._bell.wait()
@@ -113,7 +111,8 @@ class Heads:
         return max(poll, BLOCKS_OF_SILENCE * block_seconds)
 
     def _why(self) -> str:
-        return f": {self._reason}" if self._reason else ""
+        reasons = "; ".join(filter(None, (self._reason, self.announcer)))
+        return f": {reasons}" if reasons else ""
 
     # -- the WebSocket --
     async def _listen(self) -> None:

@@ -6,9 +6,11 @@ The key lives in a closure, so nothing that shows, copies, compares or sends an 
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from eth_utils.crypto import keccak
 from rlp.exceptions import RLPException
 
 from actors.messages import Unsigned
+from chains.evm.signed import address_of, encoded
 from chains.signer import SigningError
 
 
@@ -31,32 +33,21 @@ class LocalKey:
 
 
 def _account_of(key: bytes) -> tuple[str, Callable[[Unsigned], str]]:
-    from eth_account import Account  # noqa: PLC0415  0.7 s and 39 MB, in the signer's process alone.
+    from coincurve import PrivateKey  # noqa: PLC0415  In the signer's process alone.
 
-    account = Account.from_key(key)
+    if len(key) != 32:
+        raise ValueError(f"a key has 32 bytes, not {len(key)}")
+    private = PrivateKey(key)
 
     def sign(transaction: Unsigned) -> str:
         trouble = ""
         try:
-            return str(account.sign_transaction(_fields(transaction)).raw_transaction.to_0x_hex())
+            hash = keccak(encoded(transaction))
+            signature = private.sign_recoverable(hash, hasher=None)
+            r, s = (int.from_bytes(signature[at : at + 32]) for at in (0, 32))
+            return "0x" + encoded(transaction, (signature[64], r, s)).hex()
         except (TypeError, ValueError, RLPException) as error:
             trouble = type(error).__name__
         raise SigningError(f"these fields can not be signed ({trouble}): {transaction}")
 
-    return str(account.address), sign
-
-
-def _fields(transaction: Unsigned) -> dict[str, Any]:
-    """As JSON-RPC and eth_account name them."""
-    return {
-        "type": 2,
-        "chainId": transaction.chain_id,
-        "nonce": transaction.nonce,
-        "to": transaction.to,
-        "value": transaction.value,
-        "data": transaction.data,
-        "gas": transaction.gas,
-        "maxFeePerGas": transaction.max_fee_per_gas,
-        "maxPriorityFeePerGas": transaction.max_priority_fee_per_gas,
-        "accessList": (),
-    }
+    return address_of(private.public_key.format(compressed=False)), sign

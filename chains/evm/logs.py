@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from eth_utils.address import to_checksum_address
 from msgspec import Struct
 
-from chains.evm.values import WORD
+from chains.evm.values import WORD, ZERO_ADDRESS
 from chains.evm.wire import Log
 
 # keccak of the event's signature; the tests compute them again.
@@ -17,6 +17,7 @@ TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 V2_SYNC = "0x1c411e9a96e071241c2f21f7726b17ae89e3cab4c78be50e062b03a9fffbbad1"
 V2_SWAP = "0xd78ad95fa46c994b6551d0da85fc275fe613ce37657fb8d5e3d130840159d822"
 V3_SWAP = "0xc42079f94a6350d7e6235f29174924f928cc2ac818eb64fed8004e115fbcca67"
+WITHDRAWAL = "0x7fcf532c15f0a6db0bd6d0e038bea71d30d808c7d98cb3bf7268a95bf5081b65"
 
 
 class Transfer(Struct, frozen=True):
@@ -68,6 +69,19 @@ def transfer(log: Log) -> Transfer | None:
     if not words:
         return None
     return Transfer(log.address, _topic_address(log.topics[1]), _topic_address(log.topics[2]), words[0])
+
+
+def unwrapped(log: Log, wrapped: str, holder: str) -> int | None:
+    """How much of the wrapped native coin a holder has turned into the coin here.
+
+    WETH9: `Withdrawal(address indexed src, uint wad)`; Arbitrum's burns it instead, to the zero address.
+    """
+    if log.address != wrapped:
+        return None
+    if words := _words(log, WITHDRAWAL, 2, 1):
+        return words[0] if _topic_address(log.topics[1]) == holder else None
+    burnt = transfer(log)
+    return burnt.amount if burnt and (burnt.sender, burnt.recipient) == (holder, ZERO_ADDRESS) else None
 
 
 def sync(log: Log) -> Sync | None:

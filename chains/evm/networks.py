@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from actors.messages import Asset, Units
 from chains.evm.evidence import Chain
 from storage.amounts import to_units
-from storage.config_evm import Evm
+from storage.config_evm import NATIVE_DECIMALS, Evm
 from storage.config_kinds import ADDRESSES
 from storage.strict_toml import refusal
 
@@ -23,6 +23,7 @@ USUAL_ROUTER = "0x68b3465833fb72A70ecDF485E0e4C7bD8665Fc45"
 USUAL_FACTORY = "0x1F98431c8aD98523631AE4a59f267346ea31F984"
 USUAL_QUOTER = "0x61fFE014bA17989E743c5F6cB21bF9697530B21e"
 OPTIMISTIC_ETHER = "0x4200000000000000000000000000000000000006"
+OPTIMISTIC_ORACLE = "0x420000000000000000000000000000000000000F"
 
 
 class Network(Struct, frozen=True, kw_only=True):
@@ -32,13 +33,16 @@ class Network(Struct, frozen=True, kw_only=True):
     chain_id: int
     native: str  # Symbol of what pays for gas.
     wrapped_native: str
+    native_as: str = ""  # What pools know as the wrapped coin is traded as the coin: "token", or "quote".
     stable: str
     stable_decimals: int = 6
     v2_router: str = ""
     v2_factory: str = ""
+    v2_fee_pips: int = 3_000  # Millionths that its pairs keep: forks have others (PancakeSwap 2500).
     v3_router: str = ""  # SwapRouter02.
     v3_factory: str = ""
     quoter: str = ""  # QuoterV2.
+    l1_fee_oracle: str = ""  # The OP Stack's GasPriceOracle; such a chain charges for L1 beside the gas.
     booked_depth: int  # Blocks, the newest is 1: chains/evm/evidence.py.
     final_depth: int
     block_seconds: float
@@ -75,6 +79,7 @@ KNOWN = {
             v3_router=USUAL_ROUTER,
             v3_factory=USUAL_FACTORY,
             quoter=USUAL_QUOTER,
+            l1_fee_oracle=OPTIMISTIC_ORACLE,
             booked_depth=3,
             final_depth=120,
             block_seconds=2.0,
@@ -122,6 +127,7 @@ KNOWN = {
             v3_router="0x2626664c2603336E57B271c5C0b26F421741e481",
             v3_factory="0x33128a8fC17869897dcE68Ed026d694621f6FDfD",
             quoter="0x3d4e44Eb1374240CE5F1B871ab261CD16335B76a",
+            l1_fee_oracle=OPTIMISTIC_ORACLE,
             booked_depth=3,
             final_depth=120,
             block_seconds=2.0,
@@ -143,7 +149,6 @@ KNOWN = {
         ),
     )
 }
-NATIVE_DECIMALS = 18
 NEEDED = ("chain_id", "native", "wrapped_native", "stable", "booked_depth", "final_depth", "block_seconds")
 TOGETHER = (("v2_router", "v2_factory"), ("v3_router", "v3_factory", "quoter"))
 
@@ -200,6 +205,9 @@ def _sound(network: Network, evm: Evm, place: str) -> Network:
             raise refusal(
                 place, f"evm.{missing[0]}", "", f"it belongs to {others}; write it, or remove those"
             )
+    if network.native_as == "token" and network.stable == network.wrapped_native:
+        fix = 'evm.stable is the wrapped coin, which would be paid for itself; "quote" pays with the coin'
+        raise refusal(place, "evm.native_as", network.native_as, fix)
     if not (network.v2_router or network.v3_router):
         raise refusal(place, "evm.v2_router", "", "nothing can be traded without a router; write one")
     if network.booked_depth > network.final_depth:

@@ -11,13 +11,16 @@ from typing import Any, TypeVar
 from eth_utils.crypto import keccak
 from msgspec import Struct
 
-from chains.evm import wire
+from chains.evm import sequence, wire
 from chains.evm.connection import TRIES, Connection, Paces, Result, RpcError
+from chains.evm.sequence import Overrides
 from chains.evm.wire import Block, Call, Log, Malformed, Receipt, Transaction
 from chains.venue import Taken, Unanswered
 
 T = TypeVar("T")
 At = int | str
+SIMULATE = "eth_simulateV1"
+NO_METHOD = {-32601, -32004}  # JSON-RPC's own "method not found", and EIP-1474's "method not supported".
 REVERTED = 3  # The error code of geth, reth, anvil and erigon for "execution reverted".
 
 
@@ -56,6 +59,7 @@ class Node:
     def __init__(self, url: str, chain_id: int, paces: Paces, tries: int = TRIES) -> None:
         self._connection = Connection(url, chain_id, paces)
         self._tries = tries
+        self._simulates = True  # Until it says that it does not know how.
 
     @property
     def name(self) -> str:
@@ -151,7 +155,7 @@ class Node:
         return await self._read("eth_getCode", [address, _at(at)], lambda value: wire.data(value, "the code"))
 
     async def call(
-        self, ask: Ask, at: At = "latest", overrides: dict[str, Any] | None = None
+        self, ask: Ask, at: At = "latest", overrides: Overrides | None = None
     ) -> bytes | Revert | Unanswered:
         """`overrides`: address to balance, nonce, code, state or stateDiff, as in geth's eth_call."""
         params = [ask.fields(), _at(at), *([overrides] if overrides else [])]
@@ -163,17 +167,44 @@ class Node:
         )
 
     async def simulate(
-        self, asks: Sequence[Ask], at: At = "latest", overrides: dict[str, Any] | None = None
+        self, asks: Sequence[Ask], at: At = "latest", overrides: Overrides | None = None
     ) -> tuple[Call, ...] | Unanswered:
-        """The calls one after the other in one block on top of `at` (eth_simulateV1); one result for each."""
-        calls = {"calls": [ask.fields() for ask in asks]}
-        block = {**calls, "stateOverrides": overrides} if overrides else calls
-        found = await self._read("eth_simulateV1", [{"blockStateCalls": [block]}, _at(at)], wire.simulated)
-        if isinstance(found, Unanswered):
+        """The calls of one sender, one after the other in one block on top of `at`; one result for each."""
+        found = await self._simulated(asks, at, overrides) if self._simulates else None
+        if found is None:
+            self._simulates = False
+            found = await self._in_sequence(asks, at, overrides or {})
+        if isinstance(found, Unanswered) or len(found) == len(asks):
             return found
-        if len(found) != 1 or len(found[0]) != len(asks):
-            return self._other("the simulation", f"{len(asks)} calls", "another number")
-        return found[0]
+        return self._other("the simulation", f"{len(asks)} calls", "another number")
+
+    async def _simulated(
+        self, asks: Sequence[Ask], at: At, overrides: Overrides | None
+    ) -> tuple[Call, ...] | Unanswered | None:
+        """None: the node has no such method."""
+        calls: dict[str, Any] = {"calls": [ask.fields() for ask in asks]}
+        block = {**calls, "stateOverrides": overrides} if overrides else calls
+        params = [{"blockStateCalls": [block]}, _at(at)]
+        answer = await self._connection.ask(SIMULATE, params, self._tries)
+        if isinstance(answer, RpcError):
+            return None if _lacks(answer) else self._said(SIMULATE, answer)
+        return self._checked(SIMULATE, answer, wire.simulated)
+
+    async def _in_sequence(
+        self, asks: Sequence[Ask], at: At, overrides: Overrides
+    ) -> tuple[Call, ...] | Unanswered:
+        sender = asks[0].sender or sequence.NOBODY
+        assert all(ask.sender in {sender, ""} for ask in asks), "only the calls of one sender have a sequence"
+        data = sequence.question([(ask.to, ask.value, ask.data) for ask in asks])
+        whole = Ask(to=sender, data=data, sender=sender)
+        found = await self.call(whole, at, {**overrides, **sequence.overrides(sender)})
+        if isinstance(found, Revert):
+            return self._connection.no("eth_call", f"the calls in sequence revert ({found.reason})")
+        return (
+            found
+            if isinstance(found, Unanswered)
+            else self._checked("eth_call", Result(found), sequence.answers)
+        )
 
     async def fees(self) -> Fees | Unanswered:
         head, tip = await asyncio.gather(
@@ -246,6 +277,13 @@ def _at(at: At) -> Any:
     if isinstance(at, int):
         return hex(at)
     return {"blockHash": at, "requireCanonical": True} if len(at) == 66 else at
+
+
+def _lacks(error: RpcError) -> bool:
+    """Whether the node does not know the method; some have other codes for that, and say it in words."""
+    said = error.message.lower()
+    absent = ("not found", "not exist", "not available", "not supported", "unsupported", "unknown")
+    return error.code in NO_METHOD or ("method" in said and any(word in said for word in absent))
 
 
 def _revert(error: RpcError) -> Revert | None:

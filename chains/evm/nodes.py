@@ -211,10 +211,10 @@ def nodes_of(evm: Evm, seed: int = 0) -> Nodes:
 
 
 def together(reasons: Sequence[Unanswered]) -> Unanswered:
-    """One reason of many; a wrong chain stays one."""
+    """One reason of many, each of them once; a wrong chain stays one."""
     wrong = [each for each in reasons if isinstance(each, WrongChain)]
     kind = WrongChain if wrong else Unanswered
-    return kind("; ".join(each.sentence for each in reasons))
+    return kind("; ".join(dict.fromkeys(each.sentence for each in reasons)))
 
 
 async def _soon(tasks: set[asyncio.Task[T]]) -> set[asyncio.Task[T]]:

@@ -10,6 +10,7 @@ from chains.evm.calldata import GET_PAIR, GET_POOL, read_address
 from chains.evm.networks import Network
 from chains.evm.node import Ask, Node, Revert
 from chains.evm.routes import PoolKey, Route, Version
+from chains.evm.v3state import Part
 from chains.venue import Unanswered
 
 MISSING_SECONDS = 60.0  # A new pool is found as late as that.
@@ -21,6 +22,7 @@ class Pools(Struct):
     network: Network
     known: dict[PoolKey, str] = {}
     missing: dict[PoolKey, float] = {}  # Until when nobody asks again: seconds of the monotonic clock.
+    near: dict[PoolKey, tuple[Part, ...]] = {}  # What was near the price of a V3 pool when it was last read.
 
     async def find(self, node: Node, keys: Iterable[PoolKey]) -> Unanswered | None:
         """Ask for those that are not known; None once everything that exists is, or did a moment ago."""

@@ -14,7 +14,7 @@ from chains.venue import Unanswered
 
 def swap_of(signed: Signed) -> Swap | None:
     """None: an approval or a cancellation."""
-    call = decoded(unsigned_of(signed.raw).data)
+    call = decoded(unsigned_of(signed.raw))
     return call if isinstance(call, Swap) else None
 
 
@@ -24,16 +24,19 @@ def route_of(swap: Swap) -> Route:
     return Route(Version.V2, swap.path, (V2_FEE_PIPS,) * (len(swap.path) - 1))
 
 
-def trade_of(swap: Swap, pools: tuple[str, ...]) -> Trade:
+def trade_of(swap: Swap, pools: tuple[str, ...], router: str) -> Trade:
     route = route_of(swap)
-    return Trade(route.version, route.path, pools, swap.amount_in, swap.min_amount_out)
+    return Trade(
+        route.version, route.path, pools, swap.amount_in, swap.min_amount_out, router, swap.pays_native,
+        swap.gets_native,
+    )  # fmt: skip
 
 
-def receipt_of(mined: Mined, wallet: str, trades: Mapping[str, Trade]) -> venue.Receipt:
+def receipt_of(mined: Mined, wallet: str, trades: Mapping[str, Trade], l1_fee: bool) -> venue.Receipt:
     """`trades`: by transaction, of those that trade.  ValueError if the receipt contradicts its transaction,
     or does not tell what was traded.
     """
-    sent, block = Sent(mined.receipt.tx_hash, wallet), mined.block
+    sent, block = Sent(mined.receipt.tx_hash, wallet, l1_fee), mined.block
     trade = trades.get(sent.tx_id)
     if trade is None:
         return cost(mined.receipt, sent, block.at_ns)

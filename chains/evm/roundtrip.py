@@ -1,9 +1,11 @@
 """The whole trade on the node's own machine before a byte is signed: buy, and sell again what was bought.
 
-`eth_simulateV1` runs approve, buy, approve and sell one after another and shows their logs; nothing is sent.
+The node runs approve, buy, approve and sell one after another, and balances between them; nothing is sent.
 What the sale pays must stand in its bytes before the purchase has run: so ask twice, at the same block, the
 second time with what the first one bought.  The tax is what the pools gave and the wallet did not get, and
 what the wallet paid and the pools did not get.  Price impact does not show: the sale moves the price back.
+The native coin needs no approval; what a wallet has of it is told by a few bytes of code that only the
+simulation knows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,19 +15,15 @@ from msgspec import Struct
 from actors.messages import BPS, Units
 from chains.evm import wire
 from chains.evm.approval import Token, token_kind
-from chains.evm.calldata import APPROVE, BALANCE_OF, DEPOSIT, Call, Swap, read_uint
-from chains.evm.logs import in_order
-from chains.evm.receipts import amounts, hops
+from chains.evm.calldata import APPROVE, BALANCE_OF, Call, Swap, read_uint
 from chains.evm.routes import Route, Version, swap_call
 from chains.evm.values import WORD, Declined
 from chains.venue import Unanswered
 
 FAR = (1 << 63) - 1  # A deadline that is not reached.
-# The calls by name, in their order.
-BUYING = (
-    "quote before", "token before", "approving the quote at 0", "approving the quote", "buy", "token after",
-)  # fmt: skip
-SELLING = ("approving the token at 0", "approving the token", "sell", "quote after")
+# An address where nothing is, and there this code: CALLER BALANCE, as the one word that is returned.
+TELLER = "0x0000000000000000000000000000000000005eC1"
+OVERRIDES = {TELLER: {"code": "0x333160005260206000f3"}}
 
 
 class Trip(Struct, frozen=True, kw_only=True):
@@ -35,7 +33,8 @@ class Trip(Struct, frozen=True, kw_only=True):
     wallet: str
     amount_in: Units
     taxed: bool = False  # Take the V2 functions for tokens that keep a part of a transfer.
-    wraps: bool = False  # The token that is paid is made from the native one first: its contract is WETH's.
+    pays_native: bool = False  # In the purchase; the sale gets it then.
+    gets_native: bool = False
 
 
 class Limits(Struct, frozen=True):
@@ -58,21 +57,24 @@ def calls(trip: Trip, bought: int | None = None) -> tuple[Call, ...]:
 
     A sale of what the wallet has is such a purchase of the quote, with the route the other way.
     """
+    return tuple(_named(trip, bought).values())
+
+
+def _named(trip: Trip, bought: int | None) -> dict[str, Call]:
+    """The calls by name, in their order."""
     quote, token = trip.route.path[0], trip.route.path[-1]
-    router, back = trip.routers[trip.route.version], trip.route.backwards
-    wrap = (Call(quote, DEPOSIT.data(), trip.amount_in),) if trip.wraps else ()
-    buying = (
-        *wrap,
-        BALANCE_OF.on(quote, trip.wallet),
-        BALANCE_OF.on(token, trip.wallet),
-        *_approvals(quote, router, trip.amount_in),
-        _swap(trip, trip.route, trip.amount_in),
-        BALANCE_OF.on(token, trip.wallet),
-    )
+    has_quote, has_token = _held(trip, quote, trip.pays_native), _held(trip, token, trip.gets_native)
+    approvals = {} if trip.pays_native else _approvals(trip, quote, "the quote", trip.amount_in)
+    buying = {
+        "quote before": has_quote, "token before": has_token, **_edges(trip, "before"), **approvals,
+        "buy": _buy(trip), "token after": has_token, **_edges(trip, "between"),
+    }  # fmt: skip
     if bought is None:
         return buying
-    selling = (*_approvals(token, router, bought), _swap(trip, back, bought))
-    return (*buying, *selling, BALANCE_OF.on(quote, trip.wallet))
+    approvals = {} if trip.gets_native else _approvals(trip, token, "the token", bought)
+    return {
+        **buying, **approvals, "sell": _sell(trip, bought), "quote after": has_quote, **_edges(trip, "after"),
+    }  # fmt: skip
 
 
 def bought_of(trip: Trip, answers: Answers) -> Units | Declined | Unanswered:
@@ -81,7 +83,7 @@ def bought_of(trip: Trip, answers: Answers) -> Units | Declined | Unanswered:
         results = _results(trip, answers, None)
         if refusal := _refusal(trip, results):
             return refusal
-        bought = _arrived(results)
+        bought = _arrived(trip, results)
     except ValueError as error:
         return _odd(error)
     return bought if bought > 0 else Declined("the purchase brings nothing")
@@ -103,11 +105,12 @@ def _odd(error: ValueError) -> Unanswered:
 
 
 def _measured(trip: Trip, results: Mapping[str, wire.Call], bought: Units) -> Passed:
-    if (arrived := _arrived(results)) != bought:
+    if (arrived := _arrived(trip, results)) != bought:
         raise ValueError(f"the purchase gave {bought}, then {arrived}: ask both times at the same block")
+    bought_for, gave = _moved(results, "first", "before", "between"), _gave(results)
+    sold, proceeds = _moved(results, "last", "between", "after"), _moved(results, "first", "after", "between")
     back = _read(results, "quote after") - _read(results, "quote before") + trip.amount_in
-    bought_for, gave = _edges(trip, results["buy"], trip.route, trip.pools)
-    sold, proceeds = _edges(trip, results["sell"], trip.route.backwards, trip.pools[::-1])
+    back = min(back, proceeds) if trip.pays_native else back
     if bought > gave or not 0 <= back <= proceeds or proceeds == 0:
         raise ValueError(f"the pools gave {gave} and {proceeds}, the wallet got {bought} and {back}")
     buy_tax = max(_share(trip.amount_in - bought_for, trip.amount_in), _share(gave - bought, gave))
@@ -128,21 +131,53 @@ def _within(found: Passed, limits: Limits) -> Passed | Declined:
 
 
 # -- the calls ---------------------------------------------------------------------------------------
-def _approvals(token: str, router: str, amount: int) -> tuple[Call, Call]:
+def _held(trip: Trip, token: str, native: bool) -> Call:
+    return Call(TELLER, b"") if native else BALANCE_OF.on(token, trip.wallet)
+
+
+def _approvals(trip: Trip, token: str, name: str, amount: int) -> dict[str, Call]:
     """To zero first: some tokens refuse anything else while an allowance is left."""
-    return APPROVE.on(token, router, 0), APPROVE.on(token, router, amount)
+    router = _router(trip)
+    return {
+        f"approving {name} at 0": APPROVE.on(token, router, 0),
+        f"approving {name}": APPROVE.on(token, router, amount),
+    }
 
 
-def _swap(trip: Trip, route: Route, amount: int) -> Call:
+def _edges(trip: Trip, when: str) -> dict[str, Call]:
+    """What the first pool has of the quote, and the last one of the token."""
+    return {
+        f"first {when}": BALANCE_OF.on(trip.route.path[0], trip.pools[0]),
+        f"last {when}": BALANCE_OF.on(trip.route.path[-1], trip.pools[-1]),
+    }
+
+
+def _router(trip: Trip) -> str:
+    return trip.routers[trip.route.version]
+
+
+def _buy(trip: Trip) -> Call:
+    return _swap(trip, trip.route, trip.amount_in, (trip.pays_native, trip.gets_native))
+
+
+def _sell(trip: Trip, amount: int) -> Call:
+    return _swap(trip, trip.route.backwards, amount, (trip.gets_native, trip.pays_native))
+
+
+def _swap(trip: Trip, route: Route, amount: int, native: tuple[bool, bool]) -> Call:
     """For any amount out: what is asked here is how much it is."""
-    one_way = Swap(path=route.path, amount_in=amount, min_amount_out=1, recipient=trip.wallet, deadline=FAR)
+    pays, gets = native
+    one_way = Swap(
+        path=route.path, amount_in=amount, min_amount_out=1, recipient=trip.wallet, deadline=FAR,
+        pays_native=pays, gets_native=gets,
+    )  # fmt: skip
     return swap_call(route, trip.routers, one_way, trip.taxed)
 
 
 # -- the answers -------------------------------------------------------------------------------------
 def _results(trip: Trip, answers: Answers, bought: int | None) -> dict[str, wire.Call]:
     """Each call's answer, by the call's name."""
-    names = (*(("wrap",) if trip.wraps else ()), *BUYING, *(() if bought is None else SELLING))
+    names = _named(trip, bought)
     if len(answers) != len(names):
         raise ValueError(f"it answers {len(answers)} calls of {len(names)}")
     return dict(zip(names, answers, strict=True))
@@ -151,7 +186,7 @@ def _results(trip: Trip, answers: Answers, bought: int | None) -> dict[str, wire
 def _refusal(trip: Trip, results: Mapping[str, wire.Call]) -> Declined | None:
     """The first call that shows that the token can not be traded.  A wallet without money shows nothing."""
     if (held := _read(results, "quote before")) < trip.amount_in:
-        raise ValueError(f"the wallet holds {held} of the {trip.amount_in} to pay: override its balance")
+        raise ValueError(f"the wallet holds {held} of the {trip.amount_in} to pay")
     for name, result in results.items():
         if name.endswith("at 0"):
             continue  # Whether that did anything shows in the approval after it.
@@ -167,16 +202,20 @@ def _read(results: Mapping[str, wire.Call], name: str) -> int:
     return read_uint(BALANCE_OF, results[name].output)
 
 
-def _arrived(results: Mapping[str, wire.Call]) -> Units:
-    return Units(_read(results, "token after") - _read(results, "token before"))
+def _arrived(trip: Trip, results: Mapping[str, wire.Call]) -> Units:
+    """Of the native coin not what others have left in the router, which pays it out too: it may be gone."""
+    arrived = _read(results, "token after") - _read(results, "token before")
+    return Units(min(arrived, _gave(results)) if trip.gets_native else arrived)
 
 
-def _edges(trip: Trip, result: wire.Call, route: Route, pools: tuple[str, ...]) -> tuple[int, int]:
-    """What the first pool of the route took and the last one gave."""
-    swaps = hops(route.version, pools, trip.wallet, in_order(result.logs))
-    took, _ = amounts(swaps[0], *route.path[:2])
-    _, gave = amounts(swaps[-1], *route.path[-2:])
-    return took, gave
+def _gave(results: Mapping[str, wire.Call]) -> int:
+    """Of the token, by the last pool of the purchase."""
+    return _moved(results, "last", "between", "before")
+
+
+def _moved(results: Mapping[str, wire.Call], pool: str, less: str, more: str) -> int:
+    """By how much a pool had more at one moment than at another."""
+    return _read(results, f"{pool} {more}") - _read(results, f"{pool} {less}")
 
 
 def _share(part: int, whole: int) -> int:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from itertools import pairwise, product
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.messages import PRICE_SCALE
 from chains.evm import v3math
@@ -16,12 +17,16 @@ from chains.evm.values import checked
 from chains.pool import amount_out
 from chains.venue import Unanswered
 
+_TICK_GAS = 25_000  # About, as all gas here: it only ranks routes.
 V2_FEE_PIPS = 3_000  # Uniswap's own; forks have others (PancakeSwap 2500).
 
 
 class Version(StrEnum):
     V2 = "v2"
     V3 = "v3"
+
+
+_GAS = {Version.V2: 90_000, Version.V3: 110_000}  # Of a hop.
 
 
 class PoolKey(Struct, frozen=True, order=True):
@@ -54,11 +59,22 @@ class Quoted(Struct, frozen=True):
     gas: int
 
 
+class Unread(Unanswered, frozen=True):
+    """A pool's ticks were not read as far as a swap along the route comes; it gives no more than `most`."""
+
+    key: PoolKey
+    tick: int
+    most: int
+
+
 class Reserves(Struct, frozen=True):
     """Of a V2 pair."""
 
     reserve0: int
     reserve1: int
+
+
+State = Reserves | v3math.Pool | Unanswered
 
 
 def zero_for_one(token_in: str, token_out: str) -> bool:
@@ -94,6 +110,14 @@ def routes(
     )
 
 
+def directions(every: Iterable[Route]) -> dict[PoolKey, bool]:
+    """The pools of routes between the same ends, each with the one way in which all of them go through it:
+    whether its token0 is paid in.
+    """
+    hops = (hop for route in every for hop in zip(route.pools, pairwise(route.path), strict=True))
+    return {key: zero_for_one(*tokens) for key, tokens in hops}
+
+
 def possible(all_routes: Iterable[Route], existing: Container[PoolKey]) -> tuple[Route, ...]:
     """Those whose pools are all there."""
     return tuple(route for route in all_routes if all(pool in existing for pool in route.pools))
@@ -121,35 +145,44 @@ def _rank(
     return -net, len(route.fees), sum(route.fees), route.version, route.path, route.fees
 
 
-def own_quote(
-    route: Route, amount_in: int, states: Mapping[PoolKey, Reserves | v3math.Pool]
-) -> int | Unanswered:
+def own_quote(route: Route, amount_in: int, states: Mapping[PoolKey, State]) -> Quoted | Unanswered:
     """What the route gives by our own arithmetic, from states of one block, to the unit."""
-    amount = amount_in
+    amount, gas, unread = amount_in, 0, None
     for (token_in, token_out), key in zip(pairwise(route.path), route.pools, strict=True):
         given = _hop(states.get(key), amount, zero_for_one(token_in, token_out), key.fee_pips)
-        if isinstance(given, Unanswered):
-            return given
-        amount = given
-    return amount
+        match given:
+            case v3math.Unread():
+                unread = unread or Unread(given.sentence, key, given.tick, 0)
+                amount = given.most
+            case Unanswered():
+                return given
+            case _:
+                amount, crossed = given
+                gas += _GAS[route.version] + crossed * _TICK_GAS
+    return Quoted(route, amount, gas) if unread is None else replace(unread, most=amount)
 
 
-def _hop(state: Reserves | v3math.Pool | None, amount: int, down: bool, fee_pips: int) -> int | Unanswered:
+def _hop(state: State | None, amount: int, down: bool, fee_pips: int) -> tuple[int, int] | Unanswered:
+    """What it gives, and the ticks that it crosses."""
     match state:
         case _ if amount == 0:
             return Unanswered("the amount is too small: a hop gives nothing")
         case None:
             return Unanswered("a pool of the route was not read")
+        case Unanswered():
+            return state
         case Reserves(reserve0, reserve1) if reserve0 == 0 or reserve1 == 0:
             return Unanswered("a pool of the route is empty")
         case Reserves(reserve0, reserve1):
             reserves = (reserve0, reserve1) if down else (reserve1, reserve0)
-            return amount_out(amount, *reserves, fee_pips)
+            return amount_out(amount, *reserves, fee_pips), 0
         case v3math.Pool():
             swapped = v3math.quote(state, amount, down)
-            if isinstance(swapped, v3math.Swapped) and swapped.amount_in < amount:
+            if not isinstance(swapped, v3math.Swapped):
+                return swapped
+            if swapped.amount_in < amount:
                 return Unanswered(f"a pool of the route runs dry after {swapped.amount_in} of {amount}")
-            return swapped.amount_out if isinstance(swapped, v3math.Swapped) else swapped
+            return swapped.amount_out, swapped.crossed
 
 
 def swap_call(route: Route, routers: Mapping[Version, str], swap: Swap, taxed: bool = False) -> Call:

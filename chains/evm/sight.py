@@ -22,6 +22,7 @@ class Query(Struct, frozen=True):
     hashes: tuple[str, ...]  # Of the order's attempts; those of older ones too, for any may land.
     final_depth: int
     done: tuple[str, ...] = ()  # What the order has done so far: approvals that were booked.
+    last_final: int | None = None  # The block in which something of the wallet was final last.
 
 
 class Mined(Struct, frozen=True):
@@ -37,6 +38,7 @@ class Sight(Struct, frozen=True):
     count_at_k: int
     mined: tuple[Mined, ...]
     pooled: frozenset[str]
+    last_final: Block | None  # None, if nothing is, or this node has not come so far.
 
 
 class Torn(Unanswered, frozen=True):
@@ -48,8 +50,8 @@ Read = Callable[[Mined], venue.Receipt]
 
 async def sight(node: Node, query: Query, head: Block) -> Sight | Unanswered:
     """`head` is the block to look from, as this node has it."""
-    final = max(0, head.number - query.final_depth + 1)
-    counts = (node.count(query.wallet, head.number), node.count(query.wallet, final))
+    at_k = max(0, head.number - query.final_depth + 1)
+    counts = (node.count(query.wallet, head.number), node.count(query.wallet, at_k))
     answers = await asyncio.gather(
         asyncio.gather(*counts),
         asyncio.gather(*map(node.receipt, (*query.hashes, *query.done))),
@@ -69,7 +71,17 @@ async def sight(node: Node, query: Query, head: Block) -> Sight | Unanswered:
     if any(each.block is not None for each in waiting):
         return Torn(f"{node.name}: a transaction has landed since block {head.number}")
     pooled = frozenset(each.tx_hash for each in waiting)
-    return await _unless_moved(node, Sight(head, count, count_at_k, mined, pooled))
+    final = await _last_final(node, head, query)
+    if isinstance(final, Unanswered):
+        return final
+    return await _unless_moved(node, Sight(head, count, count_at_k, mined, pooled, final))
+
+
+async def _last_final(node: Node, head: Block, query: Query) -> Block | Unanswered | None:
+    number = query.last_final
+    if number is None or number > head.number:
+        return None
+    return await node.block(number) or Torn(f"{node.name}: block {number} is gone")
 
 
 async def _mined(node: Node, head: Block, receipts: list[Receipt]) -> tuple[Mined, ...] | Unanswered:
@@ -102,5 +114,5 @@ def view(found: Sight, query: Query, read: Read) -> View:
     head = found.head
     return View(
         head.number, head.at_ns, found.count, found.count_at_k, tuple(receipts.values()), found.pooled,
-        tuple(done.values()),
+        tuple(done.values()), found.last_final.hash if found.last_final else "",
     )  # fmt: skip

@@ -7,7 +7,7 @@ from chains.evm.caps import Standing, most_fee
 from chains.evm.signed import signer_of, unsigned_of
 from storage.books import Books
 
-OVER_TOO = frozenset({Leg.REVOKE, Leg.CANCEL, Leg.UNWRAP})  # Also for an order that has ended.
+OVER_TOO = frozenset({Leg.REVOKE, Leg.CANCEL})  # Also for an order that has ended.
 
 Memory = Mapping[Id, Mapping[int, int]]  # Order -> nonce -> wei at most, of all that was signed here.
 

@@ -30,7 +30,8 @@ class Pool(Struct, frozen=True):
     liquidity: int
     fee_pips: int
     tick_spacing: int
-    ticks: tuple[tuple[int, int], ...]  # (tick, net liquidity when it is crossed upwards), ascending.
+    # (tick, net liquidity when it is crossed upwards; None: not read), ascending.
+    ticks: tuple[tuple[int, int | None], ...]
     words: tuple[int, int]  # First and last word of the bitmap that was read: beyond them nothing is known.
 
 
@@ -43,7 +44,17 @@ class Swapped(Struct, frozen=True):
     pool: Pool  # As the swap leaves it.
 
 
-def quote(pool: Pool, amount_in: int, zero_for_one: bool) -> Swapped | Unanswered:
+class Unread(Unanswered, frozen=True):
+    """The swap comes to this tick or past it, and what is there was not read.
+
+    It gives no more than `most`: beyond the tick the price only gets worse.
+    """
+
+    tick: int
+    most: int
+
+
+def quote(pool: Pool, amount_in: int, zero_for_one: bool) -> Swapped | Unread:
     """`zero_for_one`: token0 is paid in and token1 paid out."""
     if amount_in <= 0:
         raise ValueError(f"amount_in is {amount_in}: a swap pays more than nothing")
@@ -51,14 +62,17 @@ def quote(pool: Pool, amount_in: int, zero_for_one: bool) -> Swapped | Unanswere
     while left and pool.sqrt_price_x96 != limit:
         tick, initialised = next_tick(pool, zero_for_one)
         if tick is None:
-            return Unanswered("the swap leaves the ticks of the pool that were read: read more words")
+            return _unread(pool, zero_for_one, left, out)
         end = sqrt_price_x96(tick)
         target = max(end, limit) if zero_for_one else min(end, limit)
         root, paid, got, fee = step(pool.sqrt_price_x96, target, pool.liquidity, left, pool.fee_pips)
         left, out = left - paid - fee, out + got
         if root == end:
             crossed += initialised
-            pool = _crossed(pool, tick, zero_for_one)
+            net = _net(pool, tick)
+            if net is None:
+                return _unread(replace(pool, sqrt_price_x96=root), zero_for_one, left, out)
+            pool = _crossed(pool, tick, net, zero_for_one)
         elif root != pool.sqrt_price_x96:
             pool = replace(pool, sqrt_price_x96=root, tick=tick_at(root))
     return Swapped(amount_in - left, out, crossed, pool)
@@ -84,10 +98,23 @@ def next_tick(pool: Pool, down: bool) -> tuple[int | None, bool]:
     return (found, True) if found <= last else (min(last, MAX_TICK), False)
 
 
-def _crossed(pool: Pool, tick: int, down: bool) -> Pool:
-    """At the tick: its net liquidity comes in upwards and goes out downwards."""
+def _unread(pool: Pool, down: bool, left: int, out: int) -> Unread:
+    """Without a fee, at the price that has been reached."""
+    square = pool.sqrt_price_x96**2
+    most = left * square // Q96**2 if down else left * Q96**2 // square
+    place = pool.tick // pool.tick_spacing + (0 if down else 1)
+    return Unread(
+        "the swap leaves the ticks of the pool that were read", place * pool.tick_spacing, out + most
+    )
+
+
+def _net(pool: Pool, tick: int) -> int | None:
     at = bisect_left(pool.ticks, tick, key=lambda each: each[0])
-    net = pool.ticks[at][1] if at < len(pool.ticks) and pool.ticks[at][0] == tick else 0
+    return pool.ticks[at][1] if at < len(pool.ticks) and pool.ticks[at][0] == tick else 0
+
+
+def _crossed(pool: Pool, tick: int, net: int, down: bool) -> Pool:
+    """At the tick: its net liquidity comes in upwards and goes out downwards."""
     liquidity = pool.liquidity + (-net if down else net)
     if liquidity < 0:
         raise ValueError(
@@ -137,6 +164,13 @@ def _amount1(low: int, high: int, liquidity: int, *, up: bool) -> int:
 
 def _up(dividend: int, divisor: int) -> int:
     return -(-dividend // divisor)
+
+
+def holds(tick: int, root: int) -> bool:
+    """Whether the price is at this tick, and below the next one."""
+    if not -MAX_TICK <= tick < MAX_TICK:
+        return False
+    return sqrt_price_x96(tick) <= root < sqrt_price_x96(tick + 1)
 
 
 def tick_at(root: int) -> int:

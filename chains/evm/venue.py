@@ -4,7 +4,9 @@ What a transaction did is read from its own bytes, as they are in the log, and f
 """
 
 import asyncio
+from collections.abc import Awaitable
 from functools import partial
+from typing import TypeVar
 
 from actors.messages import KEY, Asset, Leg, Signed, Tick, Units
 from chains.evm import tokens
@@ -15,16 +17,19 @@ from chains.evm.fees import Fees
 from chains.evm.node import Node
 from chains.evm.nodes import Nodes
 from chains.evm.pools import Pools
-from chains.evm.preparing import Bench, Place, cancelled, repeated, revoked, swapped
+from chains.evm.preparing import Bench, Place, cancelled, drafted, repeated, revoked, swapped_again
+from chains.evm.quoting import Disagreement
 from chains.evm.reading import receipt_of, route_of, swap_of, trade_of
 from chains.evm.receipts import Trade
 from chains.evm.sight import Query
 from chains.evm.signed import tx_id_of, unsigned_of
-from chains.venue import Draft, Foreign, Met, Seen, Taken, Unanswered
+from chains.venue import Draft, Foreign, Met, Over, Seen, Taken, Unanswered, torn
 from storage.books import Books, LiveOrder
 from storage.evidence import Channel, Wallet
-from storage.holdings import holdings
+from storage.holdings import holdings, of_another
 from storage.recovery import Case, unsettled
+
+D = TypeVar("D")
 
 
 class EvmVenue:
@@ -33,13 +38,16 @@ class EvmVenue:
     def __init__(self, nodes: Nodes, desk: Desk) -> None:
         self._nodes, self._desk = nodes, desk
         self._pools = Pools(desk.network)
+        self.disputed = 0
 
     # -- the start ------------------------------------------------------------------------------------
     async def meet(self, books: Books) -> Met | Unanswered:
         """The wallet at the head: what it has must be what the books say, and its nonce no stranger's."""
+        if others := of_another(books, self._desk.wallet, self._desk.network.name):
+            return Met(0, {}, others)
         wrong = await self._nodes.check(self._desk.channel)
         if refusal := next((each for each in wrong if isinstance(each, WrongChain)), None):
-            return Met(0, {}, f"{refusal.sentence}: write another address into evm.rpc_urls")
+            return Met(0, {}, f"{refusal.sentence}.")
         return await self._nodes.ask(lambda node: self._met(node, books))
 
     async def _met(self, node: Node, books: Books) -> Met | Unanswered:
@@ -85,14 +93,15 @@ class EvmVenue:
         if not books.ledger.accounts or unsettled(books) or KEY in books.halts:
             return ""
         short = [asset for asset, amount in holdings(books).items() if balances[asset] < amount]
-        return f"the wallet has less {', '.join(short)} than the log says" if short else ""
+        return torn(f"the wallet has less {', '.join(short)} than the log says") if short else ""
 
     # -- bytes ----------------------------------------------------------------------------------------
-    async def prepare(self, live: LiveOrder, nonce: int, tick: Tick) -> Draft | Foreign | Unanswered:  # noqa: ARG002
+    async def prepare(self, live: LiveOrder, nonce: int, tick: Tick) -> Draft | Foreign | Over | Unanswered:  # noqa: ARG002
         """A nonce that the log does not know of is a stranger's; a node that is behind shows fewer."""
+        asked: Awaitable[Draft | Over | Unanswered]
+        asked = self._nodes.ask(lambda node: self._counted(drafted(self._bench(node, live, Place(nonce)))))
         used, draft = await asyncio.gather(
-            self._nodes.ask(lambda node: node.count(self._desk.wallet, "latest")),
-            self._nodes.ask(lambda node: swapped(self._bench(node, live, Place(nonce)))),
+            self._nodes.ask(lambda node: node.count(self._desk.wallet, "latest")), asked
         )
         if isinstance(used, Unanswered):
             return used
@@ -109,16 +118,31 @@ class EvmVenue:
             bench = self._bench(node, live, place)
             if cancel:
                 return await cancelled(bench)
-            return (
-                await swapped(bench)
-                if swap_of(newest) is not None
-                else await repeated(bench, Leg(newest.leg), old)
-            )
+            if swap_of(newest) is not None:
+                return await self._counted(swapped_again(bench, old.to))
+            return await repeated(bench, Leg(newest.leg), old)
 
         return await self._nodes.ask(again)
 
+    async def _counted(self, asked: Awaitable[D]) -> D:
+        draft = await asked
+        self.disputed += isinstance(draft, Disagreement)
+        return draft
+
     async def revocation(self, live: LiveOrder, nonce: int) -> Draft | Unanswered | None:
         return await self._nodes.ask(lambda node: revoked(self._bench(node, live, Place(nonce))))
+
+    async def leftover(self, asset: Asset) -> int | Unanswered:
+        address, desk, most = self._desk.address(asset), self._desk, 0
+        if asset == desk.native:
+            return 0  # It goes with the swap: what is allowed of its wrapped form is none of ours.
+        for router in desk.routers.values():
+            question = partial(tokens.allowance, token=address, owner=desk.wallet, spender=router)
+            found = await self._nodes.ask(question)
+            if isinstance(found, Unanswered):
+                return found
+            most = max(most, found)
+        return most
 
     def _bench(self, node: Node, live: LiveOrder, place: Place) -> Bench:
         return Bench(node, self._desk, self._pools, live, place)
@@ -135,9 +159,14 @@ class EvmVenue:
         if isinstance(trades, Unanswered):
             return unseen(desk.depths, question, trades.sentence)
         done = tuple(each.allowed.tx_id for each in case.live.legs_done)
-        query = Query(desk.wallet, tuple(each.tx_id for each in attempts), desk.network.final_depth, done)
+        final = case.last_final.number if case.last_final else None
+        hashes = tuple(each.tx_id for each in attempts)
+        query = Query(desk.wallet, hashes, desk.network.final_depth, done, final)
         try:
-            views = await self._nodes.views(query, lambda mined: receipt_of(mined, desk.wallet, trades))
+            l1_fee = bool(desk.network.l1_fee_oracle)
+            views = await self._nodes.views(
+                query, lambda mined: receipt_of(mined, desk.wallet, trades, l1_fee)
+            )
         except ValueError as error:
             return unseen(desk.depths, question, str(error))
         if views.first is None:
@@ -152,13 +181,13 @@ class EvmVenue:
         return newest.max_fee_per_gas, min(self._desk.gas_cap, live.fee_left // newest.gas)
 
     async def _trades(self, attempts: tuple[Signed, ...]) -> dict[str, Trade] | Unanswered:
-        swaps = {each.tx_id: swap for each in attempts if (swap := swap_of(each)) is not None}
+        swaps = [(each, swap) for each in attempts if (swap := swap_of(each)) is not None]
         trades = {}
-        for tx_id, swap in swaps.items():
+        for signed, swap in swaps:
             pools = await self._nodes.ask(partial(self._pools.addresses, route=route_of(swap)))
             if isinstance(pools, Unanswered):
                 return pools
-            trades[tx_id] = trade_of(swap, pools)
+            trades[signed.tx_id] = trade_of(swap, pools, unsigned_of(signed.raw).to)
         return trades
 
     # -- a chain goes on by itself ----------------------------------------------------------------------

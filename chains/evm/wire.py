@@ -9,8 +9,9 @@ times nanoseconds.
 from collections.abc import Mapping
 from typing import Any
 
-from eth_utils.address import to_checksum_address
 from msgspec import Struct
+
+from chains.evm.values import checksummed
 
 SECOND_NS = 10**9
 LARGEST = 2**256
@@ -51,7 +52,7 @@ class Receipt(Struct, frozen=True):
     sender: str
     gas_used: int
     gas_price: int  # That was paid, wei.
-    rollup_fee: int  # Wei on top, for the data on the layer below; 0 where there is none.
+    rollup_fee: int | None  # Wei on top, as the OP Stack charges them; None: it says nothing of any.
     logs: tuple[Log, ...]
 
 
@@ -70,8 +71,6 @@ class Call(Struct, frozen=True):
 
     succeeded: bool
     output: bytes
-    gas_used: int
-    logs: tuple[Log, ...]
     error: str = ""
 
 
@@ -113,7 +112,7 @@ def hash32(value: Any, what: str) -> str:
 def address(value: Any, what: str) -> str:
     if not _is_hex(value) or len(value) != 42:
         raise Malformed(f"{what} is {_shown(value)}, and no address")
-    return str(to_checksum_address(value))
+    return checksummed(value)
 
 
 def block(value: Any) -> Block:
@@ -155,7 +154,7 @@ def receipt(value: Any) -> Receipt:
     status = quantity(fields.get("status"), "the receipt's status")
     if status not in {0, 1}:
         raise Malformed(f"the receipt's status is {status}")
-    rollup = fields.get("l1Fee")
+    gas_used = quantity(fields.get("gasUsed"), "the receipt's gasUsed")
     found = Receipt(
         hash32(fields.get("transactionHash"), "the receipt's transactionHash"),
         quantity(fields.get("blockNumber"), "the receipt's blockNumber"),
@@ -163,14 +162,34 @@ def receipt(value: Any) -> Receipt:
         quantity(fields.get("transactionIndex"), "the receipt's transactionIndex"),
         status == 1,
         address(fields.get("from"), "the receipt's from"),
-        quantity(fields.get("gasUsed"), "the receipt's gasUsed"),
+        gas_used,
         quantity(fields.get("effectiveGasPrice"), "the receipt's effectiveGasPrice"),
-        0 if rollup is None else quantity(rollup, "the receipt's l1Fee"),
+        _rollup_fee(fields, gas_used),
         logs(fields.get("logs")),
     )
     if any((each.tx_hash, each.block_hash) != (found.tx_hash, found.block_hash) for each in found.logs):
         raise Malformed("the receipt has a log of another transaction or block")
     return found
+
+
+def _rollup_fee(fields: Mapping[str, Any], gas_used: int) -> int | None:
+    """For the data on L1, and since Isthmus for the operator, whose numbers are only there if one is not 0.
+
+    Since Jovian, whose receipts have a `daFootprintGasScalar`, the operator's scalar counts in other units.
+    Arbitrum needs none of this: its gas has what L1 costs in it.
+    """
+    l1_fee = fields.get("l1Fee")
+    if l1_fee is None:
+        return None
+    scalar, constant = (_or_zero(fields, name) for name in ("operatorFeeScalar", "operatorFeeConstant"))
+    jovian = fields.get("daFootprintGasScalar") is not None
+    share = gas_used * scalar * 100 if jovian else gas_used * scalar // 10**6
+    return quantity(l1_fee, "the receipt's l1Fee") + share + constant
+
+
+def _or_zero(fields: Mapping[str, Any], name: str) -> int:
+    value = fields.get(name)
+    return 0 if value is None else quantity(value, f"the receipt's {name}")
 
 
 def transaction(value: Any) -> Transaction:
@@ -187,10 +206,12 @@ def transaction(value: Any) -> Transaction:
     )
 
 
-def simulated(value: Any) -> tuple[tuple[Call, ...], ...]:
-    """The calls of each simulated block."""
+def simulated(value: Any) -> tuple[Call, ...]:
+    """The calls of the one block that was simulated."""
     blocks = [table(each, "the simulated block") for each in rows(value, "the simulation")]
-    return tuple(tuple(_call(call) for call in rows(each.get("calls"), "the calls")) for each in blocks)
+    if len(blocks) != 1:
+        raise Malformed(f"the simulation has {len(blocks)} blocks, not 1")
+    return tuple(_call(call) for call in rows(blocks[0].get("calls"), "the calls"))
 
 
 def _call(value: Any) -> Call:
@@ -201,8 +222,6 @@ def _call(value: Any) -> Call:
     return Call(
         status == 1,
         data(fields.get("returnData"), "the call's returnData"),
-        quantity(fields.get("gasUsed"), "the call's gasUsed"),
-        logs(fields.get("logs", [])),
         words(message),
     )
 

@@ -85,7 +85,8 @@ class RecordedFeed:
             members = self._owner[self._firsts[place] : self._firsts[place + 1]]
             names = [tokens[m] for m in members]
             if len(set(names)) < len(names):
-                files = " and ".join(self._series[m].path.name for m in members)
+                twice = next(name for name in names if names.count(name) > 1)
+                files = " and ".join(self._series[m].path.name for m in members if tokens[m] == twice)
                 moment = datetime.fromtimestamp(int(self._moments[place]) / 1e9, UTC)
                 raise RecordingError(f"{files} both have a bar that ends at {moment}; name only one of them")
 

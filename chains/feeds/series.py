@@ -74,9 +74,9 @@ def open_series(path: Path, paper: Paper, recording: Recording) -> Series:
         return PoolMinutes(path, time, paper)
     if time and all(name in names for name in CANDLE_NAMES):
         return Candles(path, time, names, paper, recording)
-    found = ", ".join(names) or "none at all"
+    found = f"columns {', '.join(names)}" if names else "no columns"
     raise RecordingError(
-        f"{path.name} has columns {found}; it needs date, timestamp or ts with open, high, low, close "
+        f"{path.name} has {found}; it needs date, timestamp or ts with open, high, low, close "
         f"(and volume), or the columns of a Uniswap V3 minute file"
     )
 

@@ -21,7 +21,7 @@ from chains.paper.fate import SECOND, SILENT_BARS, Fate, fate_of, lands_at, sile
 from chains.paper.transaction import Swap, decode, encode, tx_id
 from chains.pool import amount_out, in_and_out, price_impact_bps, reserves_at
 from chains.resolution import seen
-from chains.venue import Attempt, Draft, Met, Missing, Quote, Receipt, Seen, Taken, Unanswered, Waiting
+from chains.venue import Attempt, Draft, Met, Missing, Quote, Receipt, Seen, Taken, Unanswered, Waiting, torn
 from storage.books import Books, LiveOrder
 from storage.config import Paper
 from storage.evidence import Wallet
@@ -52,10 +52,12 @@ class PaperVenue:
         self._pending = len(self._book.pending())
 
     at_hand, shares_allowances, parallel = True, False, False
+    disputed = 0
 
     # -- what the executor asks --
     async def meet(self, books: Books) -> Met:
-        return Met(self._head_ns, self.balances(), self.strange(books))
+        difference = self.strange(books)
+        return Met(self._head_ns, self.balances(), torn(difference) if difference else "")
 
     async def prepare(self, live: LiveOrder, nonce: int, tick: Tick) -> Draft | Unanswered:
         order = live.order
@@ -70,6 +72,9 @@ class PaperVenue:
 
     async def broadcast(self, raw: str, at_ns: int, channel: str = CHANNEL) -> Taken | Unanswered:  # noqa: ARG002
         return self.send(raw, at_ns)
+
+    async def leftover(self, asset: Asset) -> int | Unanswered:  # noqa: ARG002
+        return 0  # Nobody asks to be allowed anything.
 
     async def revocation(self, live: LiveOrder, nonce: int) -> Draft | Unanswered | None:  # noqa: ARG002
         """Play money is allowed to nobody."""

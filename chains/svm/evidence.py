@@ -15,6 +15,8 @@ from chains.venue import Receipt, Seen
 from storage.evidence import Channel, Deadline, Fence, Height, Ledger, Node, Signature, Solana, Wallet
 from storage.recovery import Case
 
+SKIPPED = "skipped"  # In the place of a hash: that slot has no block.
+
 
 class Level(StrEnum):
     PROCESSED = "processed"
@@ -42,6 +44,7 @@ class View(Struct, frozen=True):
     searched: bool  # Through the whole history; a node forgets quickly what it is not made to look up.
     status: Status | None
     first_slot: int  # Of its ledger; what was before, it does not know.
+    last_final: str = ""  # The hash of the block in the slot in which something of ours was final last.
 
 
 class Progress(Struct, frozen=True):
@@ -82,7 +85,7 @@ def seen(
         wallet=question.wallet,
     )
     final = found.signature in {Signature.FINALIZED, Signature.FINALIZED_ERROR}
-    return Seen(found, receipt, final, _proof(progress)), progress
+    return Seen(found, receipt, final, _proof(progress), _broken(question, views)), progress
 
 
 def expired(signed: Signed, view: View) -> bool:
@@ -113,13 +116,33 @@ def _node(question: Question, first: View | None, views: Sequence[View], view: V
     if any(each.slot < case.newest_block for each in views):
         return Node.LAGGING
     torn = any(each.status and each.status.slot > each.slot for each in views)
-    if torn or _contradict(case, views):
+    if torn or _contradict(case, views) or any(is_undone(case, each) for each in views):
         return Node.DISAGREES
     if case.booked and view.status is None:
         return _on_its_absence(
             question, case.booked, [each for each in views if newest and _whole(newest, each)]
         )
     return Node.OK
+
+
+def is_undone(case: Case, view: View) -> bool:
+    """What was final is gone, this provider says: the block of the last of it is another, or none."""
+    return case.last_final is not None and view.last_final not in {"", case.last_final.hash}
+
+
+def _broken(question: Question, views: Sequence[View]) -> str:
+    """Two providers say so, if there are two, and both of what they call final now."""
+    final = question.case.last_final
+    if final is None:
+        return ""
+    said = [view for view in views if is_undone(question.case, view) and final.number <= view.finalized_slot]
+    if len(said) < min(2, question.providers):
+        return ""
+    names = " and ".join(view.provider for view in said)
+    return (
+        f"slot {final.number} was final, and {names} say that its block is another now: "
+        f"what was final is gone.  Compare the wallet with the log before this is lifted"
+    )
 
 
 def _untold(view: View) -> bool:

@@ -24,8 +24,10 @@ APPROVED = -1
 
 
 @part
-def sell(book: Row, token: Row, portion_bps: int) -> int:
+def sell(book: Row, token: Row, strategy: int, portion_bps: int) -> int:
     """APPROVED, with the order's side, amount and buyer in the token; or why not."""
+    if token.owner >= 0 and token.owner != strategy:
+        return POSITION_NOT_FOUND
     if token.state != NO_ORDER:
         return TOKEN_CLAIMED
     if token.owner < 0:

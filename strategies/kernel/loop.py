@@ -124,7 +124,7 @@ def _decide_sells(book: Row, desk: Desk, bars: Table, at_ns: int) -> None:
 @part
 def _sell(book: Row, desk: Desk, bars: Table, mind: Row, portion_bps: int, reason: int, at_ns: int) -> bool:
     token = desk.tokens[mind.token]
-    verdict = sell(book, token, portion_bps)
+    verdict = sell(book, token, mind.strategy, portion_bps)
     if verdict != APPROVED:
         desk.refused[mind.strategy, verdict] += 1
         return False

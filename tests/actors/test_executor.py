@@ -15,6 +15,7 @@ from actors.messages import (
     Dead,
     Deposited,
     Directory,
+    Drain,
     Execute,
     Executing,
     Follow,
@@ -37,7 +38,7 @@ from storage.books import Books, fold
 from storage.config import Paper, Run, Settings
 from storage.layout import log_path, venue_path
 from storage.log import Append, Log, records
-from storage.trades import halting, local, opening, signing
+from storage.trades import halting, local, opening, settlement, signing
 from tests.deals import MINUTE_NS, UNIT, USDC, WBTC, WETH, order
 
 INSTRUMENT = Instrument(WETH, USDC, 18, 6, 500)
@@ -71,7 +72,7 @@ class Ear(Actor):
                 heard.append(message)
             case Directory(_, actors):
                 self.executor = actors[Role("executor")]
-            case Offered() | Ticks() | Execute():
+            case Offered() | Ticks() | Execute() | Drain():
                 self.tell(self.executor, message)
 
 
@@ -220,6 +221,40 @@ def test_two_orders_of_one_tick_are_signed_one_after_the_other_with_consecutive_
     world.successor(Execute(bought()), Execute(second), ticks(0))
     assert sorted(body.nonce for body in world.bodies(Signed)) == [0, 1]
     assert len(world.on_chain()) == 2
+
+
+def test_a_buy_that_has_no_bytes_when_a_stop_comes_is_rolled_back_and_one_that_has_goes_on(world):
+    second = bought(id=Id("o2"), token="paper:WBTC", position=Id("p2"))
+    world.write(opening(bought()))
+    signed = world.sign(bought())
+    world.write(opening(second))
+    world.successor(
+        Drain(False), Execute(second), ticks(0), ticks(1, act_from=T0 + 1), ticks(2, act_from=T0 + 2)
+    )
+    assert [body.order for body in world.bodies(RolledBack)] == ["o2"]
+    assert [body.tx_id for body in world.bodies(Landed)] == [signed.tx_id]
+
+
+def test_a_sale_that_has_no_bytes_when_a_stop_comes_is_signed(world):
+    world.write(opening(bought()))
+    world.venue.send(world.sign(bought()).raw, T0)
+    world.venue.advance(tick(1))
+    (tx,) = world.venue.transactions()
+    landed = Landed("o1", tx.tx_id, "b", 100 * UNIT, tx.amount_out, tx.fee)
+    world.write(settlement(world.books, landed, T0 + MINUTE_NS))
+    held = world.books.positions[WETH]
+    sale = bought(
+        id=Id("o2"),
+        side=Side.SELL,
+        amount_in=held.quantity,
+        position=held.id,
+        closes=True,
+        at_ns=T0 + MINUTE_NS,
+    )
+    world.write(opening(sale))
+    world.successor(Drain(False), ticks(1), Execute(sale))
+    assert [body.order for body in world.bodies(Signed)] == ["o1", "o2"]
+    assert world.bodies(RolledBack) == []
 
 
 def test_an_order_that_was_put_off_is_not_signed_at_the_prices_of_a_tick_that_is_over(world):

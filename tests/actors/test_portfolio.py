@@ -12,7 +12,9 @@ from actors.messages import (
     Day,
     Deposited,
     Directory,
+    Drain,
     Durable,
+    Execute,
     Id,
     Instrument,
     Offered,
@@ -20,6 +22,7 @@ from actors.messages import (
     Rebalanced,
     Refusal,
     Refused,
+    Revoke,
     Role,
     TickClosed,
     TickDone,
@@ -30,7 +33,7 @@ from storage.config import Run, Settings
 from storage.config_strategies import Mix
 from storage.trades import local
 from tests.actors.alone import OUTSIDE, alone
-from tests.deals import UNIT, USDC, WETH, propose
+from tests.deals import UNIT, USDC, WBTC, WETH, Desk, propose
 
 REFUSED = Refused(Id("deposit:genesis"), Refusal.HALTED)
 
@@ -68,6 +71,45 @@ def test_whoever_has_not_heard_an_answer_hears_it_again_and_other_content_is_ref
     assert portfolio.told.count(("strategist", answer)) == 2
     portfolio.receive(propose(WETH, 60, 5_000), Address("strategist"))
     assert portfolio.told[-1] == ("strategist", Refused(wish.id, Refusal.ID_TAKEN))
+
+
+def test_a_wish_that_is_repeated_while_it_is_decided_is_decided_once_and_answered_to_who_asked_last(mixing):
+    wish = Revoke(Id("revoke:1"), WETH, 60, 7)
+    mixing.receive(wish, Address("executor"))
+    mixing.receive(wish, Address("its successor"))
+    opened = [each for each in appended(mixing) if each.id == "revoke:1/T1"]
+    mixing.receive(Committed(1, 1 + len(opened[0].records), opened[0].records), Address("wal"))
+    mixing.receive(Durable(opened[0].id, 3), Address("wal"))
+    (order,) = mixing.replica.books.live.values()
+    assert mixing.told.count(("executor", Execute(order.order))) == 1
+    assert mixing.told[-1] == ("its successor", Approved(wish.id, order.order))
+    mixing.receive(Durable(opened[0].id, 3), Address("wal"))
+    assert len({each.id for each in appended(mixing)}) == 1
+
+
+def test_what_a_chain_has_taken_between_a_decision_and_its_record_is_a_no_and_no_bug(mixing):
+    wish = Revoke(Id("revoke:1"), WETH, 60, 7)
+    mixing.receive(wish, Address("executor"))
+    mixing.receive(Refused(Id("revoke:1/T1"), Refusal.NOT_ENOUGH_FUNDS), Address("wal"))
+    assert mixing.told[-1] == ("executor", Refused(wish.id, Refusal.NOT_ENOUGH_FUNDS))
+
+
+def test_a_portfolio_that_is_to_end_takes_nothing_back_any_more(mixing):
+    mixing.receive(Drain(False), Address("supervisor"))
+    mixing.receive(Revoke(Id("revoke:1"), WETH, 60, 7), Address("executor"))
+    assert mixing.told[-1] == ("executor", Refused(Id("revoke:1"), Refusal.DRAINING))
+
+
+def test_an_order_whose_bytes_do_not_exist_is_told_to_the_executor_by_a_new_portfolio(monkeypatch, tmp_path):
+    """Its predecessor may have died before it said so."""
+    monkeypatch.setattr(logs, "start", lambda *_, **__: None)
+    desk = Desk()
+    signed, unsigned = desk.wish(propose(WETH)), desk.wish(propose(WBTC))
+    desk.sign(signed.id)
+    portfolio = alone(Portfolio, tmp_path, "portfolio", "wal", "supervisor", "executor")
+    portfolio.receive(Committed(0, len(desk.records), tuple(desk.records)), Address("wal"))
+    told = [message.order for _, message in portfolio.told if isinstance(message, Execute)]
+    assert told == [unsigned]
 
 
 # -- budgets --

@@ -218,7 +218,7 @@ def test_an_order_that_is_over_may_only_be_tidied_up(bench):
     (answer,) = bench.ask(request)
     bench.log(durable(answer, request), dead(request, answer))
     (refused,) = bench.ask(replace(asked_at(HONEST["v2"], 1), id=Id("again")))
-    assert refused.sentence.startswith("leg: swap, and o1 is over; cancel, revoke, unwrap")
+    assert refused.sentence.startswith("leg: swap, and o1 is over; cancel, revoke is allowed")
     late = other("v2", "o2")
     bench.log(opened(late.order, 2))
     (used,) = bench.ask(asked_at(late))

@@ -53,13 +53,13 @@ def complaint(path: Path, last: Said, latest: Said | None = None) -> str:
     `latest` is what was said while the power was going: it may be there, and at most one append beyond it.
     """
     try:
-        found, again = _opened(path), _opened(path)
+        started, found = _started(path), _opened(path)
     except LogError as error:
         return f"it is refused: {error}"
     except Exception as error:  # noqa: BLE001  Whatever it is, the operator gets no sentence.
         return f"it breaks: {error!r}"
-    if found != again:
-        return f"opened twice it is another: {found.head} and {again.head}"
+    if started != (found.head, found.snapshot):
+        return f"opened twice it is another: {started[0]} and {found.head}"
     return _of(found, last, latest or last) or _of_copies(path, last)
 
 
@@ -77,8 +77,17 @@ def _of_copies(path: Path, last: Said) -> str:
     return ""
 
 
+def _started(path: Path) -> tuple[Head, tuple[int, bytes] | None]:
+    """As the Wal actor starts.  The head has a hash of all records before it."""
+    log = Log.open(path)
+    try:
+        return log.head, log.snapshot()
+    finally:
+        log.close()
+
+
 def _opened(path: Path) -> Found:
-    """As the Wal actor starts."""
+    """And once more, with all that can be asked of it."""
     log = Log.open(path)
     try:
         verify_file(path)

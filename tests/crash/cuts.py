@@ -25,6 +25,7 @@ from tests.crash.workload import CONTROLS
 
 SHUTDOWN = 0x8004587D  # _IOR('X', 125, __u32), of ext4 and of xfs.
 NO_LOG_FLUSH = struct.pack("I", 2)
+MOST = 200
 LIVES = 3  # Cuts that a log goes through before the next is begun: the later ones hit recoveries too.
 MKFS = {"ext4": (("mkfs.ext4", "-q", "-F"), "64M"), "xfs": (("mkfs.xfs", "-q", "-f"), "320M")}
 
@@ -122,7 +123,7 @@ def search(
     filesystem: str, most: int, seconds: int, seed: int, control: str | None = None, first_bad: bool = False
 ) -> harness.Tally:
     """So many cuts, or so long, or until the first bad one."""
-    tally = harness.Tally(f"cuts of {control or 'the log'} on {filesystem}", "power cuts")
+    tally = harness.Tally(f"cuts of {control or 'the log'} on {filesystem}", "power cuts", most)
     chance, acks, last = Random(seed), 0, Said()
     with harness.folder() as folder, disk(filesystem, Path(folder)) as mount:
         while tally.tried < most and tally.seconds < seconds and not (first_bad and tally.bad):
@@ -144,7 +145,7 @@ def search(
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--cuts", type=int, default=200)
+    parser.add_argument("--cuts", type=int, default=MOST)
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--control", choices=CONTROLS, help="a log that is not durable: must be reported bad")
     parser.add_argument("--filesystem", choices=MKFS, help="without it, each of them")

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from tests.crash import checker, harness, kills
 from tests.crash.kills import FOLDER, Part, Point
+from tests.crash.nursery import traced
 from tests.crash.workload import FAILED
 
 FULL = "error=ENOSPC"  # And full it stays.
@@ -70,16 +71,14 @@ def may_go_unnoticed(fault: Fault) -> bool:
 def ended(fault: Fault, place: Path) -> tuple[int, str]:
     """The child's exit status, and what is wrong."""
     log = kills.log_of(fault.part, place)
-    command = kills.child(fault.part, log, None)
+    words = kills.words(fault.part, log, None)
     if fault.point is None:
-        command = ["prlimit", f"--fsize={fault.limit}", *command, "--primed", f"{PRIMED}"]
+        primed = ("--primed", f"{PRIMED}")
+        child = harness.run(["prlimit", f"--fsize={fault.limit}", *harness.workload(*words, *primed)])
     else:
         on = "+" if fault.what == FULL else ""
         inject = ("-e", f"inject={fault.point.call}:{fault.what}:when={fault.point.number}{on}")
-        command = harness.straced(
-            place / "trace", command, *harness.only(log.parent, fault.point.names), *inject
-        )
-    child = harness.run(command)
+        child = traced(place / "trace", words, *harness.only(log.parent, fault.point.names), *inject)
     last = checker.said(child.stdout, earlier=fault.part.said)
     if child.returncode not in {0, FAILED} or (child.returncode and not SENTENCE.fullmatch(child.stderr)):
         return child.returncode, f"it ended with {child.returncode}: {child.stderr[-300:]}"
@@ -108,7 +107,7 @@ def search(
 def main() -> int:
     if harness.MISSING:
         sys.exit(harness.MISSING)
-    asked = harness.options(__doc__, points=1_000_000)
+    asked = harness.options(__doc__, points=harness.ALL)
     tally, ends = search(asked.points, asked.seed, asked.seconds)
     for (status, what), count in sorted(ends.items()):
         print(f"  ended with {status:2}: {count:4} x {what}")

@@ -16,6 +16,7 @@ from tests.crash import checker, harness
 
 PRIMED = 4096  # The -wal is made anew for every flip.
 SMALL, LARGE, HOT, OLD = 3, 700, 6, 28  # Appends; OLD: there is a snapshot.
+MOST = {"small": 10_000_000, "large": 10_000, "hot": 10_000}  # Bits: of the small log, all that there are.
 NAMES_A_RECORD = re.compile(r"records? \d+")
 
 
@@ -89,7 +90,7 @@ def search(
 
 
 def main() -> int:
-    asked = harness.options(__doc__, small=10_000_000, large=10_000, hot=10_000)
+    asked = harness.options(__doc__, **MOST)
     tally, _ = search(asked.small, asked.large, asked.hot, asked.seed, asked.seconds)
     return tally.verdict()
 

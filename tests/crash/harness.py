@@ -16,6 +16,7 @@ from tests.crash.workload import CONTROLS
 ROOT = Path(__file__).parents[2]
 SHM = Path("/dev/shm")
 LONG = 3_600  # Seconds: nobody waits longer.
+ALL = 1_000_000  # Points: there are fewer.
 # Every call that changes a file, a folder or a lock, or makes a change durable.  Between two of them the
 # files stay what they are, so a crash there is the crash at the next.
 CALLS = (
@@ -26,10 +27,10 @@ MISSING = "" if which("strace") else "strace is missing: apt install strace"
 
 
 class Tally:
-    """Counts what was tried, keeps what was wrong, and says so now and then."""
+    """Counts what was tried of what is wanted, keeps what was wrong, and says so now and then."""
 
-    def __init__(self, name: str, unit: str) -> None:
-        self.name, self.unit = name, unit
+    def __init__(self, name: str, unit: str, wanted: int = 0) -> None:
+        self.name, self.unit, self.wanted = name, unit, wanted
         self.tried, self.bad = 0, []
         self._started = self._told = time.monotonic()
 
@@ -37,11 +38,16 @@ class Tally:
     def seconds(self) -> float:
         return time.monotonic() - self._started
 
+    @property
+    def good(self) -> bool:
+        """Nothing was wrong, and nothing that is wanted was left out."""
+        return not self.bad and self.tried >= self.wanted
+
     def chosen(self, count: int, most: int, seed: int, seconds: float) -> Iterator[int]:
         """So many of so many, each once, by chance, and as long as there is time."""
+        self.wanted += min(most, count)
         for index in Random(seed).sample(range(count), min(most, count)):
             if self.seconds > seconds:
-                print(f"{self.name}: its time is up", flush=True)
                 return
             yield index
 
@@ -53,15 +59,16 @@ class Tally:
             self._told = time.monotonic()
             print(f"{self.name}: {self.tried} {self.unit}, {len(self.bad)} bad", flush=True)
 
+    def __str__(self) -> str:
+        word = "BAD" if self.bad else "good" if self.good else "TOO FEW"
+        counts = f"{self.tried:,} of {self.wanted:,} {self.unit}, {len(self.bad)} bad"
+        return f"{self.name}: {word}: {counts}, {self.seconds:.0f} s"
+
     def verdict(self) -> int:
         for each in self.bad[:5]:
             print(f"  {each[:300]}")
-        word = "BAD" if self.bad else "good"
-        print(
-            f"{self.name}: {word}: {self.tried} {self.unit}, {len(self.bad)} bad, {self.seconds:.0f} s",
-            flush=True,
-        )
-        return 1 if self.bad else 0
+        print(self, flush=True)
+        return 0 if self.good else 1
 
 
 def options(doc: str, **more: int) -> argparse.Namespace:
@@ -86,7 +93,7 @@ def folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None)
 
 
-def workload(log: Path, *more: str) -> list[str]:
+def workload(log: Path | str, *more: str) -> list[str]:
     return [sys.executable, "-B", "-m", "tests.crash.workload", str(log), *more]
 
 

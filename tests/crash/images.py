@@ -16,6 +16,7 @@ from storage import log
 from tests.crash import checker, harness, traces
 from tests.crash.checker import Said
 from tests.crash.disk import Change, Disk, Image
+from tests.crash.nursery import traced
 
 # Appends, the sync at which it is killed: what it has written by then is not synced, and the next life
 # reads it (without one it is closed), and what it does after the appends.
@@ -25,8 +26,7 @@ LIVES = (
 )  # fmt: skip
 AT_ONCE = 6  # Images by chance at one call, before the next is looked at.
 ALL_OF_A_CALL = 12  # With the plain ones.
-
-
+MOST = 50_000
 PRIMED = 64 << 10  # Short, so that an image is soon written; appends overwrite it, and then they lengthen it.
 
 
@@ -40,8 +40,8 @@ def recorded(place: Path, primed: int, control: str | None, tally: harness.Tally
     more = ["--primed", str(primed), *(["--control", control] if control else [])]
     for appends, last_sync, chores in LIVES:
         kill = ["-e", f"inject=fdatasync:signal=SIGKILL:when={last_sync}"] if last_sync else []
-        command = harness.workload(path, "--appends", str(appends), "--then", *chores, *more)
-        child = harness.run(harness.straced(trace, command, *traces.WHOLE, *kill))
+        words = [str(path), "--appends", str(appends), "--then", *chores, *more]
+        child = traced(trace, words, *traces.WHOLE, *kill)
         assert child.returncode in {0, -9, 137}, child.stderr
         if last_sync and not control and child.returncode == 0:
             tally.note("a life", f"it was to die at its sync {last_sync}, and has none")
@@ -94,7 +94,7 @@ def search(
     seconds: float = harness.LONG,
 ) -> harness.Tally:
     """So many distinct images, or so long, or until the first bad one."""
-    tally = harness.Tally(f"images of {control or 'the log'}", "distinct images")
+    tally = harness.Tally(f"images of {control or 'the log'}", "distinct images", most)
     with harness.folder() as folder, patch.object(log, "PRIMED", primed):
         place = Path(folder)
         changes = recorded(place, primed, control, tally)
@@ -115,7 +115,7 @@ def search(
 def main() -> int:
     if harness.MISSING:
         sys.exit(harness.MISSING)
-    asked = harness.options(__doc__, images=50_000, primed=PRIMED)
+    asked = harness.options(__doc__, images=MOST, primed=PRIMED)
     bounds = {"primed": asked.primed, "seconds": asked.seconds}
     return search(asked.images, asked.seed, asked.control, **bounds).verdict()
 

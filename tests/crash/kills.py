@@ -17,6 +17,7 @@ from msgspec import Struct
 from tests.crash import checker, harness
 from tests.crash.checker import Said
 from tests.crash.harness import LONG
+from tests.crash.nursery import traced
 
 FOLDER = "its folder"
 ROUND = 28  # Appends: every kind of operation, and a snapshot.
@@ -41,9 +42,10 @@ class Point(Struct, frozen=True):
     after: str  # What the child has last said: open, ack, saved, closing or, before anything, nothing.
 
 
-def child(part: Part, log: Path, control: str | None) -> list[str]:
+def words(part: Part, log: Path, control: str | None) -> list[str]:
+    """What its child is told."""
     more = ["--control", control] if control else []
-    return harness.workload(log, "--appends", str(part.appends), "--then", *part.then, *more)
+    return [str(log), "--appends", str(part.appends), "--then", *part.then, *more]
 
 
 def parts(place: Path) -> list[Part]:
@@ -68,7 +70,7 @@ def log_of(part: Part, place: Path) -> Path:
 
 def points(part: Part, place: Path, control: str | None) -> Iterator[Point]:
     log, trace = log_of(part, place), place / "trace"
-    recorded = harness.run(harness.straced(trace, child(part, log, control)))
+    recorded = traced(trace, words(part, log, control))
     assert recorded.returncode == 0, recorded.stderr
     seen: Counter[str] = Counter()
     after, lines = "", trace.read_text().splitlines()
@@ -92,10 +94,8 @@ def killed(point: Point, place: Path, control: str | None) -> str:
     """What is wrong after a death at this call."""
     log = log_of(point.part, place)
     kill = ("-e", f"inject={point.call}:signal=SIGKILL:when={point.number}")
-    command = child(point.part, log, control)
-    dead = harness.run(
-        harness.straced(place / "trace", command, *harness.only(log.parent, point.names), *kill)
-    )
+    only = harness.only(log.parent, point.names)
+    dead = traced(place / "trace", words(point.part, log, control), *only, *kill)
     if dead.returncode not in {-9, 137}:
         return f"it was to be killed and ended with {dead.returncode}: {dead.stderr[-200:]}"
     last = checker.said(dead.stdout, earlier=point.part.said)
@@ -126,7 +126,7 @@ def sweep(most: int, seed: int, control: str | None = None, seconds: float = LON
 def main() -> int:
     if harness.MISSING:
         sys.exit(harness.MISSING)
-    asked = harness.options(__doc__, points=1_000_000)
+    asked = harness.options(__doc__, points=harness.ALL)
     return sweep(asked.points, asked.seed, asked.control, asked.seconds).verdict()
 
 

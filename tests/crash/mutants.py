@@ -5,8 +5,8 @@ Each is a name, a file, a text, what stands in its place, and a command that the
 
 from tests.simulation.planted import SIMULATION, pytested
 
-IMAGES = ("-m", "tests.crash.images", "--images", "2000", "--seconds", "50")
-FLIPS = ("-m", "tests.crash.flips", "--small", "3000", "--large", "20", "--hot", "200", "--seconds", "50")
+IMAGES = ("-m", "tests.crash.images", "--images", "2000", "--seconds", "600")
+FLIPS = ("-m", "tests.crash.flips", "--small", "3000", "--large", "20", "--hot", "200", "--seconds", "600")
 
 
 LOG, FILE, CHAIN = "storage/log.py", "storage/log_file.py", "storage/chain.py"

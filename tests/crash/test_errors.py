@@ -10,6 +10,7 @@ from storage.books import fold
 from storage.log import Log, records
 from storage.trades import local
 from tests.crash import checker, errors, harness
+from tests.crash.nursery import traced
 from tests.crash.workload import FAILED
 from tests.deals import USDC
 
@@ -29,7 +30,7 @@ def test_a_folder_that_can_not_be_synced_ends_the_process(tmp_path):
     log = tmp_path / "data" / "wal.db"
     log.parent.mkdir()
     fail = ["-P", str(log.parent), "-e", "inject=fsync,fdatasync:error=EIO:when=1+"]
-    child = harness.run(harness.straced(tmp_path / "trace", harness.workload(log, "--appends", "2"), *fail))
+    child = traced(tmp_path / "trace", [str(log), "--appends", "2"], *fail)
     assert (child.returncode, child.stdout) == (FAILED, "")
     assert "Input/output error; free some space (or mend the disk)" in child.stderr
 

@@ -98,14 +98,24 @@ def kill_role(data_dir, role):
     raise AssertionError(f"{role} was not to be found")
 
 
+def first_of(look, patience=20.0):
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        if (found := look()) is not None:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("nobody is there")
+
+
 def test_without_the_admin_every_process_is_gone_within_two_seconds_and_a_new_start_goes_on(
     undisturbed, tmp_path
 ):
     recording, _, _ = undisturbed
     run = runs.start(recording, tmp_path / "data", "--speed", "200000")
-    time.sleep(1.5)
+    admin = first_of(lambda: admin_pid(str(run_dir(tmp_path / "data"))))
+    time.sleep(1.0)
     pids = runs.family(run.pid)
-    os.kill(admin_pid(str(run_dir(tmp_path / "data"))), signal.SIGKILL)
+    os.kill(admin, signal.SIGKILL)
     assert runs.gone([pid for pid in pids if pid != run.pid], 2.0)
     assert runs.end_of(run, 10) not in {0, None}
     summary = runs.to_the_end(recording, tmp_path / "data")

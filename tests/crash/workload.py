@@ -39,7 +39,7 @@ LATE_SECONDS = 0.005  # What it then waits: a cut between the two must be likely
 NEVER = 10**18
 
 
-def arguments() -> argparse.Namespace:
+def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("log", type=Path)
     parser.add_argument("--appends", type=int, help="then end; without it, go on for ever")
@@ -47,7 +47,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--control", choices=CONTROLS)
     parser.add_argument("--primed", type=int, default=log.PRIMED, help="the length that the -wal is given")
     parser.add_argument("--then", nargs="*", choices=("archive", "backup"), default=())
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def say(what: str, lsn: int, hash: bytes) -> None:
@@ -100,8 +100,8 @@ def look_after(ours: Log, chores: Sequence[str]) -> None:
             say("copied", ours.head.lsn, ours.head.hash)
 
 
-def main() -> None:
-    asked = arguments()
+def main(words: Sequence[str]) -> None:
+    asked = arguments(words)
     log.PRIMED = asked.primed
     try:
         ours = opened(asked.log, asked.control)
@@ -119,4 +119,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -43,6 +43,8 @@ ONLY = {
     Fault.OLD_HEAD: "eth_getBlockByNumber",
     Fault.OTHER_CHAIN: "eth_chainId",
 }
+# Of one answer; every other fault is one of the whole request, and all questions in it share it.
+INSIDE = {Fault.LIMITED_INSIDE, Fault.NULL, Fault.BOTH, Fault.OTHER_HASH, Fault.OLD_HEAD, Fault.OTHER_CHAIN}
 
 
 class RpcRefusal(Exception):
@@ -61,6 +63,9 @@ class Proxy:
         self.rule = None  # (method, how many times it has been asked) -> Fault | None; in place of the rates.
         self.moved_to = ""  # A URL.
         self.asked = []  # Every method that arrived, in order.
+        self.requests = []  # The methods of each request: several of a batch.
+        self.unknown = set()  # Methods that it does not have.
+        self.refusal = None  # Called for each batch: what it says instead, or None.
         self.faults = []  # (method, fault).
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -114,19 +119,14 @@ class Proxy:
         return None
 
     async def _answer(self, request):
-        body = await request.read()
-        asked = json.loads(body)
-        method = asked["method"]
-        self.asked.append(method)
-        fault = self._fault(method)
-        if fault is not None and ONLY.get(fault, method) != method:
-            fault = None
-        if fault is not None:
-            self.faults.append((method, fault))
-        return await self._with(fault, request, body, asked)
-
-    async def _with(self, fault, request, body, asked):
-        match fault:
+        asked = json.loads(await request.read())
+        questions = asked if isinstance(asked, list) else [asked]
+        self.requests.append([each["method"] for each in questions])
+        if self.refusal is not None and isinstance(asked, list) and (refused := self.refusal()) is not None:
+            return refused
+        faults = [self._chosen(each["method"]) for each in questions]
+        whole = next((fault for fault in faults if fault not in (None, *INSIDE)), None)
+        match whole:
             case Fault.DROPPED:
                 return _cut(request)
             case Fault.LIMITED:
@@ -134,57 +134,74 @@ class Proxy:
                 return web.Response(status=429, text="too many requests", headers=headers)
             case Fault.BUSY:
                 return web.Response(status=503, text="busy")
-            case Fault.LIMITED_INSIDE:
-                return _json(asked, error={"code": -32005, "message": "daily request count exceeded"})
             case Fault.HTML:
                 return web.Response(text="<html>welcome</html>", content_type="application/json")
             case Fault.MOVED:
                 return web.Response(status=307, headers={"Location": self.moved_to})
             case Fault.DELAYED:
                 await asyncio.sleep(self.delay_seconds)
-            case Fault.OLD_HEAD:
-                asked = await self._older(asked)
-                body = json.dumps(asked).encode()
-        answer = await self._behind(asked, body)
-        match fault:
+        each = zip(questions, faults, strict=True)
+        answers = await asyncio.gather(*(self._with(fault, question) for question, fault in each))
+        # In any order, says JSON-RPC.
+        body = json.dumps(answers[::-1] if isinstance(asked, list) else answers[0]).encode()
+        match whole:
             case Fault.LOST:
                 return _cut(request)
             case Fault.HALF:
-                return await _half(request, answer)
+                return await _half(request, body)
+        return web.Response(body=body, content_type="application/json")
+
+    def _chosen(self, method):
+        self.asked.append(method)
+        fault = self._fault(method)
+        if fault is None or ONLY.get(fault, method) != method:
+            return None
+        self.faults.append((method, fault))
+        return fault
+
+    async def _with(self, fault, asked):
+        match fault:
+            case Fault.LIMITED_INSIDE:
+                return told(asked, error={"code": -32005, "message": "daily request count exceeded"})
+            case Fault.OLD_HEAD:
+                asked = await self._older(asked)
+        if asked["method"] in self.unknown:
+            message = f"the method {asked['method']} does not exist/is not available"
+            return told(asked, error={"code": -32601, "message": message})
+        answer = await self._behind(asked)
+        match fault:
             case Fault.NULL:
-                return _json(asked, result=None)
+                return told(asked, result=None)
             case Fault.BOTH:
-                return _json(asked, result="0x1", error={"code": 1, "message": "both"})
+                return told(asked, result="0x1", error={"code": 1, "message": "both"})
             case Fault.OTHER_HASH:
-                return _json(asked, result="0x" + "ab" * 32)
+                return told(asked, result="0x" + "ab" * 32)
             case Fault.OTHER_CHAIN:
-                return _json(asked, result=OTHER_CHAIN)
-        return web.Response(body=answer, content_type="application/json")
+                return told(asked, result=OTHER_CHAIN)
+        return answer
 
     async def _older(self, asked):
         if asked["params"][0] != "latest":
             return asked
-        head = json.loads(await self._behind(asked, json.dumps(asked).encode()))["result"]
+        head = (await self._behind(asked))["result"]
         number = max(0, int(head["number"], 16) - OLD_BLOCKS)
         return {**asked, "params": [hex(number), False]}
 
-    async def _behind(self, asked, body):
+    async def _behind(self, asked):
         if isinstance(self.upstream, str):
-            async with self._session.post(self.upstream, data=body, headers=JSON) as response:
-                return await response.read()
+            async with self._session.post(self.upstream, json=asked) as response:
+                return await response.json(content_type=None)
         try:
-            answer = {"result": self.upstream(asked["method"], asked["params"])}
+            return told(asked, result=self.upstream(asked["method"], asked["params"]))
         except RpcRefusal as refusal:
-            answer = {"error": refusal.error}
-        return json.dumps({"jsonrpc": "2.0", "id": asked["id"], **answer}).encode()
+            return told(asked, error=refusal.error)
 
 
 JSON = {"Content-Type": "application/json"}
 
 
-def _json(asked, **fields):
-    text = json.dumps({"jsonrpc": "2.0", "id": asked["id"], **fields})
-    return web.Response(text=text, content_type="application/json")
+def told(asked, **fields):
+    return {"jsonrpc": "2.0", "id": asked["id"], **fields}
 
 
 def _hang_up(request):

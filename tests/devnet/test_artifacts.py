@@ -52,10 +52,14 @@ def test_pools_have_the_code_whose_hash_their_users_compute_addresses_from(insta
         assert hash in load(maker).bytecode, maker
 
 
-@pytest.mark.parametrize("name", ["Coin", "OddToken"])
-def test_our_tokens_are_compiled_from_the_sources_beside_them(name):
-    made = json.decode((FOLDER / f"contracts/{name}.json").read_bytes())
-    sources = {path.name: path.read_bytes() for path in (FOLDER / "contracts").glob("*.sol")}
+OURS = [FOLDER / f"contracts/{name}.json" for name in ("Coin", "OddToken")]
+OURS.append(FOLDER.parent / "evm/contracts/Sequence.json")
+
+
+@pytest.mark.parametrize("file", OURS, ids=lambda file: file.stem)
+def test_our_contracts_are_compiled_from_the_sources_beside_them(file):
+    made = json.decode(file.read_bytes())
+    sources = {path.name: path.read_bytes() for path in file.parent.glob("*.sol")}
     assert made["sha256"] == {name: sha256(text).hexdigest() for name, text in sources.items()}
     assert made["compiler"].startswith("0.8.37+")
     assert all(b"pragma solidity 0.8.37;" in text for text in sources.values())

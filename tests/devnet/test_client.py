@@ -8,9 +8,9 @@ import pytest
 from eth_account import Account
 
 from chains import venue
+from chains.devnet.abi import call_data
 from chains.devnet.anvil import Anvil, Node
 from chains.evm import tokens
-from chains.evm.calldata import DEPOSIT
 from chains.evm.connection import Limits, WrongChain
 from chains.evm.follow import Follower
 from chains.evm.heads import Heads, Watch
@@ -65,7 +65,7 @@ def signed(nonce, *, value=1, gwei=10):
 
 def read(mined):
     receipt = mined.receipt
-    fee = receipt.gas_used * receipt.gas_price + receipt.rollup_fee
+    fee = receipt.gas_used * receipt.gas_price
     return venue.Receipt(receipt.tx_hash, receipt.succeeded, 0, 0, fee, mined.block.at_ns, mined.block.number)
 
 
@@ -261,12 +261,12 @@ def test_a_revert_has_the_contracts_reason_and_a_simulation_says_which_call_it_i
             too_much = Ask(to=weth, data=transferred(10**30), sender=KEY.address)
             assert isinstance(await node.call(too_much), Revert)
             assert isinstance(await node.estimate_gas(too_much), Revert)
-            deposit = Ask(to=weth, data=DEPOSIT.data(), sender=KEY.address, value=5)
-            rich = {KEY.address: {"balance": hex(ETHER)}}
+            wrap = bytes.fromhex(call_data("deposit()")[2:])
+            deposit = Ask(to=weth, data=wrap, sender=KEY.address, value=5)
+            devnet.set_wei(KEY.address, ETHER)
             five = Ask(to=weth, data=transferred(5), sender=KEY.address)
-            first, second, third = await node.simulate([deposit, five, too_much], overrides=rich)
+            first, second, third = await node.simulate([deposit, five, too_much])
             assert (first.succeeded, second.succeeded, third.succeeded) == (True, True, False)
-            assert second.logs[0].address == weth
             assert third.error
             assert await tokens.balance_of(node, weth, SOMEBODY) == 0
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from actors.commands.doctor import findings
-from actors.messages import Asset
+from actors.messages import Adopted, Append, Asset, Deposited, Id
 from chains.devnet.abi import call_data
 from chains.devnet.market import configuration
 from chains.devnet.odd import Behaviour
@@ -15,14 +15,17 @@ from chains.devnet.wallets import OWNER, STRANGER, TRADER
 from chains.devnet.world import Kind
 from chains.evm.checkup import checkup
 from storage import keystore
-from storage.config import Live, Run, Settings
+from storage.config import Limits, Live, Run, Settings
 from storage.config_evm import Evm
+from storage.layout import log_path
+from storage.log import Log
+from storage.trades import local
 from tests.devnet.proxy import Fault, Proxy
 
 NOWHERE = "http://127.0.0.1:1"
 
 
-def settings(net, wallet=TRADER.address, **changes):
+def settings(net, wallet=TRADER.address, min_order="5", **changes):
     table = tomllib.loads(configuration(net))["evm"]
     usual = {
         "pools": [net.addresses.pool(Kind.V3, "WETH", "USDC", 500).address],
@@ -30,7 +33,8 @@ def settings(net, wallet=TRADER.address, **changes):
     }
     evm = msgspec.convert({**table, **usual, **changes}, Evm)
     live = Live(i_understand=True, capital_cap="100", position_cap="10", wallet=wallet)
-    return Settings(run=Run(mode="live", feed="chain"), live=live, evm=evm)
+    limits = Limits(min_order=min_order)
+    return Settings(run=Run(mode="live", feed="chain"), live=live, evm=evm, limits=limits)
 
 
 def looked(net, wallet=TRADER.address, late_seconds=0, held=(), **changes):
@@ -61,6 +65,36 @@ def test_a_wallet_with_money_two_nodes_and_a_pool_is_well_and_every_thing_is_nam
         f"WETH ({devnet.address_of('WETH')}): 5 of the stable token buy it and sell it again.",
     ):
         assert part in text
+
+
+@pytest.mark.parametrize(
+    ("native_as", "sentence"),
+    [
+        ("quote", "USDC ({usdc}): 0.1 ETH buy it and sell it again."),
+        ("token", "ETH (ETH): 0.1 of the stable token buy it and sell it again."),
+    ],
+)
+def test_where_the_coin_itself_is_traded_it_is_tried_and_its_wrapping_looked_at(devnet, native_as, sentence):
+    found = looked(devnet, native_as=native_as, min_order="0.1")
+    assert wrong(found) == []
+    assert sentence.format(usdc=devnet.address_of("USDC")) in [each.sentence for each in found]
+
+
+def test_a_router_that_wraps_into_something_else_is_named(devnet):
+    other = devnet.address_of("LINK")  # A contract, of 18 decimals, and no wrapped coin.
+    sentences = wrong(looked(devnet, native_as="quote", wrapped_native=other))
+    for key in ("v2_router", "v3_router"):
+        assert (
+            f"evm.{key}: it wraps into {devnet.addresses.weth}, and evm.wrapped_native is {other}; write the "
+            f'right one, or native_as = "".'
+        ) in sentences
+    usdc = devnet.address_of("USDC")
+    sentences = wrong(looked(devnet, native_as="quote", wrapped_native=usdc, stable=devnet.addresses.weth))
+    assert (
+        "evm.wrapped_native: it says 6 decimals, and the native coin has 18; write its address." in sentences
+    )
+    odd = wrong(looked(devnet, native_as="quote", v2_router=usdc))
+    assert any(each.startswith("evm.v2_router: it does not say, and evm.wrapped_native is") for each in odd)
 
 
 # -- nodes --
@@ -148,6 +182,29 @@ def test_a_token_that_can_not_be_sold_again_is_named_unless_it_is_held_already(d
 
 
 # -- money --
+def test_what_an_order_costs_is_held_against_the_cap_and_what_it_may_pay_and_is_a_note(devnet):
+    assert any("an order may pay 0.02." in each.sentence and each.ok for each in looked(devnet))
+    for base_gwei, changes, sentence in (
+        (
+            30,
+            {"max_fee": "0.0174"},
+            "evm.max_fee: an approval and a swap may cost 0.0175 ETH just now, and an",
+        ),
+        (60, {}, "evm.gas_cap_gwei: the base fee of 60000000000 wei"),
+    ):
+        devnet.set_base_fee(base_gwei * 10**9)
+        devnet.mine()
+        devnet.set_base_fee(base_gwei * 10**9)
+        found = looked(devnet, **changes)
+        assert wrong(found) == []
+        assert any(each.sentence.startswith(sentence) for each in found if not each.ok)
+
+
+def test_an_oracle_of_l1_fees_that_tells_nothing_is_named(devnet):
+    at = devnet.addresses
+    assert any("evm.l1_fee_oracle" in each for each in wrong(looked(devnet, l1_fee_oracle=at.weth)))
+
+
 def test_a_token_that_the_log_knows_nothing_of_is_a_note_and_what_it_holds_is_none(devnet):
     devnet.give("WETH", TRADER.address, 15 * 10**17)
     found = looked(devnet)
@@ -159,14 +216,57 @@ def test_a_token_that_the_log_knows_nothing_of_is_a_note_and_what_it_holds_is_no
     assert all(each.ok for each in looked(devnet, held=held))
 
 
+def test_what_a_router_may_still_take_is_named_and_what_becomes_of_it(devnet):
+    token, router = devnet.address_of("USDC"), devnet.addresses.v3_router
+    devnet.send(TRADER, token, call_data("approve(address,uint256)", router, 7))
+    for base_fee, how in (
+        (1, "unless an order needs it."),
+        (60 * 10**9, "once gas costs less than evm.gas_cap_gwei."),
+    ):
+        devnet.set_base_fee(base_fee)
+        devnet.mine()
+        found = looked(devnet)
+        assert wrong(found) == []
+        notes = [each.sentence for each in found if not each.ok]
+        (note,) = [each for each in notes if each.startswith("Router")]
+        assert note.startswith(f"Router {router} may still take 7 base units of devnet:{token}")
+        assert note.endswith(how)
+
+
 def test_no_coin_for_gas_and_no_stable_money_are_named_with_how_much_is_missing(devnet):
     poor = STRANGER.address
-    (stable, _) = wrong(looked(devnet, poor))
+    (stable,) = wrong(looked(devnet, poor))
     assert stable == f"{poor} holds 0 USDC: send at least 5."
-    assert stable not in wrong(looked(devnet, poor, held=[Asset("devnet:x")]))
     devnet.set_wei(TRADER.address, 39_999_999_999_999_999)
     (native,) = wrong(looked(devnet))
     assert native == f"{TRADER.address} holds 0.039999999999999999 ETH: send at least 0.04."
+
+
+def test_a_wallet_that_has_put_all_its_money_into_a_position_may_start_to_sell_it(devnet):
+    """Of what it could not buy any more nothing is tried: that needs money."""
+    held = [Asset(f"devnet:{devnet.address_of('WETH')}")]
+    devnet.set_wei(STRANGER.address, 2 * 10**16)
+    found = looked(devnet, STRANGER.address, pools=[*settings(devnet).evm.pools, *odd(devnet)], held=held)
+    assert wrong(found) == []
+    notes = [each.sentence for each in found if not each.ok]
+    assert sum("is tried once the wallet has 5 of the stable token." in each for each in notes) == 2
+    devnet.set_wei(STRANGER.address, 2 * 10**16 - 1)
+    (native,) = wrong(looked(devnet, STRANGER.address, held=held))
+    assert "send at least 0.02" in native
+
+
+def test_of_the_coin_that_is_paid_with_an_order_and_gas_are_wanted_together(devnet):
+    devnet.set_wei(TRADER.address, 139_999_999_999_999_999)
+    (native,) = wrong(looked(devnet, native_as="quote", min_order="0.1"))
+    assert native == f"{TRADER.address} holds 0.139999999999999999 ETH: send at least 0.14."
+    devnet.set_wei(TRADER.address, 10**18)
+    (cap,) = wrong(looked(devnet, native_as="quote", min_order="99.97"))[:1]
+    assert cap == "live.capital_cap: 100, of which gas is paid too: write at least 100.01."
+    devnet.set_wei(TRADER.address, 40_000_000_000_000_000)
+    invested = looked(
+        devnet, native_as="quote", min_order="0.1", held=[f"devnet:{devnet.address_of('USDC')}"]
+    )
+    assert wrong(invested) == []  # It can pay for its sales.
 
 
 # -- the key: found before any node is asked --
@@ -182,10 +282,31 @@ def test_a_keystore_that_is_missing_or_open_to_others_is_named(tmp_path, mode, s
     if mode is not None:
         keystore.create(store, b"\x01" * 32, "correct horse", 4096)
         store.chmod(mode)
-    config = tmp_path / "my.toml"
+    config = configured(tmp_path, store)
+    assert [each for each in wrong(findings(config, {})) if str(store) in each and sentence in each]
+
+
+@pytest.mark.parametrize("another", [True, False])
+def test_the_log_of_another_wallet_is_named_before_a_run_marks_the_folder_as_its_own(tmp_path, another):
+    store = tmp_path / "keystore.json"
+    own = keystore.create(store, b"\x01" * 32, "correct horse", 4096)
+    (tmp_path / "data").mkdir()
+    log = Log.open(log_path(tmp_path / "data"))
+    wallet = TRADER.address if another else own
+    records = (local("m", Deposited("ethereum:ETH", 5), 0), local("w", Adopted(wallet, 0), 0))
+    log.append(Append(Id("a"), records))
+    log.close()
+    found = [each for each in wrong(findings(configured(tmp_path, store), {})) if "log is of wallet" in each]
+    assert bool(found) == another
+    assert not another or (own in found[0] and TRADER.address in found[0])
+
+
+def configured(folder, store):
+    """A configuration for live trading with this keystore, and no node."""
+    config = folder / "my.toml"
     config.write_text(
-        f'[run]\nmode = "live"\nfeed = "chain"\ndata_dir = "{tmp_path}/data"\n[live]\ni_understand = true\n'
+        f'[run]\nmode = "live"\nfeed = "chain"\ndata_dir = "{folder}/data"\n[live]\ni_understand = true\n'
         f'capital_cap = "1"\nposition_cap = "1"\nkeystore = "{store}"\n'
         f'[evm]\nrpc_urls = ["{NOWHERE}"]\npools = ["{STRANGER.address}"]\n'
     )
-    assert [each for each in wrong(findings(config, {})) if str(store) in each and sentence in each]
+    return config

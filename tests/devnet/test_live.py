@@ -28,8 +28,11 @@ MINUTE, PATIENCE = 60, 120
 BEFORE = (3_000, 3_001, 3_000, 3_001, 3_000)
 RISE = (3_050, 3_100, 3_150, 3_200, 3_200, 3_200)
 FALL = (3_000, 2_900, 2_800, 2_800, 2_800)
+DEARER_DOLLARS = (2_950, 2_900, 2_850, 2_800, 2_800, 2_800)
+CHEAPER_DOLLARS = (3_000, 3_100, 3_200, 3_200, 3_200)
 PASSWORD = "correct horse"
 CONSENT = 'i_understand = true\ncapital_cap = "1000"\nposition_cap = "20"\n'
+IN_COIN = 'i_understand = true\ncapital_cap = "1000"\nposition_cap = "0.02"\n[paper]\ngas = "0.00001"\n'
 EVM = {"requests_per_second": 5_000, "fee_patience_seconds": 3_600}
 WORDS = """
 [run]
@@ -38,6 +41,7 @@ drain_seconds = 40
 [limits]
 deadline_seconds = 36000
 slippage_bps = 3000
+min_order = "{least}"
 [momentum]
 timeframe_minutes = 1
 entry_bars = 3
@@ -63,13 +67,13 @@ class Stage:
         (self.folder / "password").write_text(f"{password}\n")
         (self.folder / "password").chmod(0o600)
 
-    def configure(self, consent=CONSENT, **evm):
+    def configure(self, consent=CONSENT, least="5", **evm):
         pool = self.net.addresses.pool(Kind.V3, "WETH", "USDC", 500).address
         keys = f'keystore = "{self.folder}/keystore.json"\npassword_file = "{self.folder}/password"\n'
         changed = {**EVM, "pools": [pool], **evm}
         lines = [row for row in configuration(self.net).splitlines() if row.split(" ")[0] not in changed]
         lines += [f"{key} = {json.dumps(value)}" for key, value in changed.items()]
-        self.config.write_text("\n".join(lines) + f"\n{WORDS}[live]\n{consent}{keys}")
+        self.config.write_text("\n".join(lines) + f"\n{WORDS.format(least=least)}[live]\n{keys}{consent}")
 
     def trade(self, price):
         closes = {"WETH": whole(price, 6)}
@@ -113,6 +117,17 @@ class Stage:
                 self.trade(price)
             time.sleep(0.2)
 
+    def until_sold(self, price):
+        """The one position."""
+        end = time.monotonic() + PATIENCE
+        while self.folded().positions:
+            assert time.monotonic() < end, (self.data / "logs" / "holdfast.log").read_text()
+            self.trade(price)
+            time.sleep(0.2)
+
+    def folded(self):
+        return books.fold(record for _, record in log.records(log_path(self.data)))
+
     def ended(self, run):
         """What it has said, after Ctrl-C."""
         run.send_signal(signal.SIGINT)
@@ -120,7 +135,7 @@ class Stage:
         assert run.returncode == 0, said
         return said
 
-    def books_are_the_chains(self):
+    def books_are_the_chains(self, in_coin=False):
         """The log holds together, and wallet and books agree to the last unit of every asset."""
         verified = self.told("wal", "verify")
         assert verified.returncode == 0, verified.stdout + verified.stderr
@@ -130,7 +145,8 @@ class Stage:
         used = int(self.net.rpc.call("eth_getTransactionCount", TRADER.address, "latest"), 16)
         assert nonces == set(range(self.first_nonce, used))
         held, at = holdings(folded), self.net.addresses
-        for symbol, start in (("USDC", self.stable - 1_000 * 10**6), ("WETH", 0)):
+        cash = 0 if in_coin else 1_000 * 10**6
+        for symbol, start in (("USDC", self.stable - cash), ("WETH", 0)):
             asset = Asset(f"devnet:{self.net.address_of(symbol)}")
             assert self.net.balance(symbol, TRADER.address) - start == held.get(asset, 0), symbol
         wei = int(self.net.rpc.call("eth_getBalance", TRADER.address, "latest"), 16)
@@ -159,6 +175,33 @@ def seen_as_live(text):
 
 
 # -- runs --
+@pytest.mark.processes
+@pytest.mark.long
+@pytest.mark.timeout(400)
+def test_a_run_that_pays_with_the_coin_itself_buys_and_sells_and_its_books_are_the_chains(stage):
+    """It trades dollars: what raises their price is a fall of the coin's."""
+    stage.configure(IN_COIN, least="0.001", native_as="quote")
+    with stage.running() as run:
+        stage.until("devnet: heard of")
+        stage.until("signer is ready")
+        for price in DEARER_DOLLARS:
+            stage.trade(price)
+        stage.until(":buy: Landed", DEARER_DOLLARS[-1])
+        (position,) = stage.books_are_the_chains(in_coin=True).positions.values()
+        assert (position.quote, position.cost) == ("devnet:ETH", 2 * 10**16)
+        assert position.fees > 0
+        for price in CHEAPER_DOLLARS:
+            stage.trade(price)
+        stage.until_sold(CHEAPER_DOLLARS[-1])
+        stage.net.mine(12)
+        said = stage.ended(run)
+    assert "BROKEN" not in said
+    folded = stage.books_are_the_chains(in_coin=True)
+    assert not folded.positions
+    assert folded.counts["landed"] == 2
+    assert folded.counts["allowed"] == 1  # Of the dollars, to be sold; the coin needs none.
+
+
 @pytest.mark.processes
 @pytest.mark.long
 @pytest.mark.timeout(400)

@@ -5,7 +5,7 @@ import time
 import pytest
 from msgspec.structs import replace
 
-from actors.messages import KEY, Allowed, Landed, Leg, Reversed, RolledBack, Side, Signed
+from actors.messages import KEY, WALLET, Allowed, Landed, Leg, OrderOpened, Reversed, RolledBack, Side, Signed
 from chains.devnet.deploy import mined
 from chains.devnet.devnet import Devnet
 from chains.devnet.odd import Approval, Behaviour
@@ -23,13 +23,12 @@ from tests.devnet.trading import hundred
 from tests.devnet.trading.cast import Death
 from tests.devnet.trading.desk import FINAL, OPEN, Trading
 from tests.devnet.trading.matrix import send_as_trader
-from tests.devnet.trading.quoting import drafted, order_of, refused
+from tests.devnet.trading.quoting import drafted, order_of, own_approval, refused, replaced
 from tests.devnet.trading.verdict import allowances, violations
 from tests.devnet.uniswap import ME, sent
 
 processes = pytest.mark.processes
-SECOND_NS = 10**9
-GWEI = 10**9
+SECOND_NS = GWEI = 10**9
 
 
 @pytest.fixture
@@ -167,8 +166,7 @@ def test_8_a_foreign_nonce_quarantines_the_wallet_whether_it_is_found_in_a_run_o
 # -- 9 ---------------------------------------------------------------------------------------------------
 def test_9_a_quote_is_good_for_ten_seconds_of_the_monotonic_clock_and_is_judged_at_signing(devnet):
     order = order_of(devnet, "EURC")
-    sent(devnet, APPROVE.on(devnet.address_of("USDC"), devnet.addresses.v2_router, order.amount_in))
-    draft = drafted(devnet, order)
+    draft = drafted(devnet, order, legs_done=own_approval(devnet, order))
     assert draft.leg is Leg.SWAP
     asked_ns = draft.quoted.asked_ns
     assert refused(devnet, order, draft, asked_ns + 99 * SECOND_NS // 10) is None
@@ -184,11 +182,8 @@ def test_10_the_least_amount_and_the_price_of_gas_are_in_the_bytes_and_within_th
     devnet, versions, symbol
 ):
     order = order_of(devnet, symbol)
-    at = devnet.addresses
-    router = at.v2_router if versions == "v2" else at.v3_router
-    sent(devnet, APPROVE.on(devnet.address_of("USDC"), router, order.amount_in))
-    draft = drafted(devnet, order, versions)
-    swap = decoded(draft.unsigned.data)
+    draft = drafted(devnet, order, versions, legs_done=own_approval(devnet, order, versions))
+    swap = decoded(draft.unsigned)
     assert swap.min_amount_out * 10_000 >= draft.quoted.amount_out * 9_950
     assert (swap.min_amount_out - 1) * 10_000 < draft.quoted.amount_out * 9_950
     assert draft.unsigned.max_fee_per_gas <= 50 * GWEI
@@ -241,7 +236,7 @@ def test_11_an_allowance_that_is_left_is_set_to_zero_first_where_the_token_wants
     order = order_of(devnet, "ODD", 10**19, Side.SELL)
     draft = drafted(devnet, order)
     assert draft.leg is Leg.REVOKE
-    assert decoded(draft.unsigned.data) == Approve(devnet.addresses.v2_router, 0)
+    assert decoded(draft.unsigned) == Approve(devnet.addresses.v2_router, 0)
 
 
 def test_11_an_approval_that_allowed_nothing_is_not_made_again_but_one_that_a_reorg_has_lost_is(devnet):
@@ -258,11 +253,33 @@ def test_11_an_approval_that_allowed_nothing_is_not_made_again_but_one_that_a_re
     assert "after the approval the allowance is 0 instead of" in draft.sentence
 
 
+def test_11_what_another_order_was_allowed_is_not_swapped_on_though_it_is_just_as_much(devnet):
+    order = order_of(devnet, "EURC")
+    sent(devnet, APPROVE.on(devnet.address_of("USDC"), devnet.addresses.v2_router, order.amount_in))
+    draft = drafted(devnet, order)
+    assert draft.leg is Leg.APPROVE
+    assert decoded(draft.unsigned) == Approve(devnet.addresses.v2_router, order.amount_in)
+
+
+def test_11_in_the_place_of_a_swap_there_is_a_swap_and_never_an_approval(devnet):
+    """A reorg has lost its approval, which is sent again under its own nonce."""
+    order, router = order_of(devnet, "EURC"), devnet.addresses.v2_router
+    done = own_approval(devnet, order)
+    swap = drafted(devnet, order, legs_done=done)
+    again = replaced(devnet, order, swap, done)
+    assert again.leg is Leg.SWAP
+    assert again.unsigned.max_fee_per_gas > swap.unsigned.max_fee_per_gas
+    sent(devnet, APPROVE.on(devnet.address_of("USDC"), router, 0))
+    found = replaced(devnet, order, swap, done)
+    assert isinstance(found, Unanswered), found
+    assert "its approval is not on chain" in found.sentence
+
+
 def test_11_an_approval_is_exact_and_a_node_that_does_not_answer_brings_none(devnet):
     order = order_of(devnet, "EURC")
     draft = drafted(devnet, order)
     assert draft.leg is Leg.APPROVE
-    assert decoded(draft.unsigned.data) == Approve(devnet.addresses.v2_router, order.amount_in)
+    assert decoded(draft.unsigned) == Approve(devnet.addresses.v2_router, order.amount_in)
     with Proxy(devnet.url) as one, Proxy(devnet.url) as other:
         for proxy in (one, other):
             proxy.rule = lambda method, _: Fault.BUSY if method == "eth_call" else None
@@ -286,6 +303,26 @@ def test_11_what_an_order_has_approved_and_does_not_use_is_revoked_before_it_end
     trading.until(trading.idle, 60, "nothing under way")
     assert [each.leg for each in told(trading, Allowed)] == [Leg.APPROVE, Leg.REVOKE]
     assert allowances(trading) == {}
+    trading.mine(FINAL)
+    assert violations(trading) == []
+
+
+@processes
+@pytest.mark.timeout(300)
+def test_11_what_is_left_over_of_anybody_is_found_at_the_start_and_revoked(still, run):
+    """As of an order whose swap has reverted: nothing in the log says that it is there."""
+    still.set_automine(True)
+    sent(still, APPROVE.on(still.address_of("USDC"), still.addresses.v2_router, 7))
+    still.set_automine(False)
+    trading = run(rounds=0)
+    assert allowances(trading)
+    trading.start()
+    trading.until(lambda: told(trading, Allowed), 60, "the revocation")
+    trading.until(trading.quiet, 60, "its end")
+    (opened,) = told(trading, OrderOpened)
+    assert (opened.order.side, opened.order.amount_in) == (Side.REVOKE, 7)
+    assert [each.leg for each in told(trading, Signed)] == [Leg.REVOKE]
+    trading.kill()
     trading.mine(FINAL)
     assert violations(trading) == []
 
@@ -314,6 +351,37 @@ def test_16_a_reorg_after_booking_gives_the_money_back_and_the_order_is_under_wa
     trading.mine(FINAL)
     assert violations(trading) == []
     assert len(trading.books().positions) == 1
+
+
+@processes
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_16_a_reorg_that_mines_anew_at_once_what_was_final_halts_the_wallet(still, run):
+    """All nonces are used as before, and with nothing missing: only the blocks are others, and the fees."""
+    trading = run(sells=False)
+    trading.start()
+    trading.until(trading.quiet, 60, "a purchase that is final")
+    trading.kill()
+    signed, receipts = (
+        told(trading, Signed),
+        [receipt_of(still, each.tx_id) for each in told(trading, Signed)],
+    )
+    blocks = [int(each["blockNumber"], 16) for each in receipts]
+    again = [(each.raw, block - blocks[0] + 2) for each, block in zip(signed, blocks, strict=True)]
+    still.reorg(still.height() - blocks[0] + 1, again)
+    moved = [receipt_of(still, each.tx_id) for each in signed]
+    assert [int(each["blockNumber"], 16) for each in moved] == [block + 2 for block in blocks]
+    assert [each["logs"] == [] for each in moved] == [each["logs"] == [] for each in receipts]
+    trading.sell_all()
+    trading.start()
+    trading.until(lambda: trading.books().halts, 60, "the halt")
+    assert "two nodes say that it is another now" in trading.books().halts[WALLET]
+    trading.mine(FINAL)
+    assert told(trading, Signed) == signed
+
+
+def receipt_of(net, tx_id):
+    return net.rpc.call("eth_getTransactionReceipt", tx_id)
 
 
 @processes

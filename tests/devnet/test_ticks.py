@@ -61,5 +61,5 @@ def test_a_swap_beyond_the_ticks_that_were_read_has_no_quote(devnet):
     way = route(devnet, Version.V3, ("USDC", "WETH"), (100,))
     found = ours(devnet, way, 10**13)
     assert isinstance(found, Unanswered)
-    assert "read more words" in found.sentence
+    assert "leaves the ticks" in found.sentence
     assert theirs(devnet, way, 10**13) > 0

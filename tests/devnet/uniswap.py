@@ -5,7 +5,7 @@ from chains.devnet.wallets import TRADER
 from chains.evm import calldata, v3state, wire
 from chains.evm.calldata import Swap
 from chains.evm.receipts import Sent, Trade, fill
-from chains.evm.routes import Reserves, Route, Version, own_quote, swap_call
+from chains.evm.routes import Quoted, Reserves, Route, Version, own_quote, swap_call
 from chains.evm.v3math import TIERS
 
 ME = TRADER.address
@@ -60,20 +60,26 @@ def state(net, key, radius=3):
     address = pool_of(net, key)
     if key.version is Version.V2:
         return Reserves(*calldata.GET_RESERVES.read(asked(net, calldata.GET_RESERVES.on(address)))[:2])
-    spacing = TIERS[key.fee_pips]
-    slot0 = v3state.read_slot0(asked(net, calldata.SLOT0.on(address)))
-    liquidity = calldata.read_uint(calldata.LIQUIDITY, asked(net, calldata.LIQUIDITY.on(address)))
-    words, nets = v3state.words_around(slot0[1], spacing, radius), {}
-    for word in words:
-        bitmap = asked(net, calldata.TICK_BITMAP.on(address, word))
-        for tick in v3state.read_bitmap(word, bitmap, spacing):
-            nets[tick] = v3state.read_net(tick, asked(net, calldata.TICKS.on(address, tick)))
-    return v3state.snapshot(slot0, liquidity, (key.fee_pips, spacing), words, nets)
+    spacing, answers = TIERS[key.fee_pips], {}
+
+    def read(*parts):
+        for part in parts:
+            call = part.method.on(address, *part.arguments)
+            answers[part] = asked(net, call)
+        return [answers[part] for part in parts]
+
+    middle = v3state.word_of(v3state.read_slot0(read(*v3state.BASE)[0])[1], spacing)
+    for word in range(middle - radius, middle + radius + 1):
+        (bits,) = read(v3state.Part(calldata.TICK_BITMAP, (word,)))
+        ticks = v3state.ticks_of(word, int.from_bytes(bits), spacing)
+        read(*(v3state.Part(calldata.TICKS, (tick,)) for tick in ticks))
+    return v3state.pool_of(answers, (key.fee_pips, spacing))
 
 
 def ours(net, way, amount_in):
     """Our own quote."""
-    return own_quote(way, amount_in, {key: state(net, key) for key in way.pools})
+    found = own_quote(way, amount_in, {key: state(net, key) for key in way.pools})
+    return found.amount_out if isinstance(found, Quoted) else found
 
 
 def theirs(net, way, amount_in):
@@ -86,11 +92,17 @@ def theirs(net, way, amount_in):
     return method.read(asked(net, call))[0]
 
 
-def traded(net, way, amount_in, min_out=1, taxed=False):
-    """(receipt as the node gives it, the fill that we read in it): approved exactly, then swapped."""
+def traded(net, way, amount_in, min_out=1, taxed=False, **native):
+    """(receipt as the node gives it, the fill that we read in it): approved exactly, then swapped.
+
+    `native`: pays_native or gets_native, where an end of the way is the coin itself; that is not approved.
+    """
     router = routers(net)[way.version]
-    approved(net, way.path[0], router, amount_in)
-    swap = Swap(path=way.path, amount_in=amount_in, min_amount_out=min_out, recipient=ME, deadline=FAR)
+    if not native.get("pays_native"):
+        approved(net, way.path[0], router, amount_in)
+    swap = Swap(
+        path=way.path, amount_in=amount_in, min_amount_out=min_out, recipient=ME, deadline=FAR, **native
+    )
     raw = sent(net, swap_call(way, routers(net), swap, taxed))
-    trade = Trade(way.version, way.path, pools(net, way), amount_in, min_out)
+    trade = Trade(way.version, way.path, pools(net, way), amount_in, min_out, router, **native)
     return raw, fill(wire.receipt(raw), Sent(raw["transactionHash"], ME), trade, 1)

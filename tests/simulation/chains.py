@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from actors.messages import Asset
+from actors.messages import NEVER, Asset
 from tests.simulation.checks import Naive
 from tests.simulation.evm import EvmChain
 from tests.simulation.evm_checks import EvmNaive
@@ -33,12 +33,12 @@ def chain_of(outside: int, seed: int) -> tuple[Any, Any, Naive]:
         paper = Chain(outside, silent)
         return paper, SimVenue, Naive(paper)
     private = outside % 2 == 0
+    deep_ns = T0 + int(drawn("deep at", seed) * 12) * MINUTE_NS if drawn("deep", seed) < 0.1 else NEVER
     if kind_of(outside) == "evm":
         evm = _evm(outside, chance, private)
-        if drawn("deep", seed) < 0.1:
-            evm.deep_ns = T0 + int(drawn("deep at", seed) * 12) * MINUTE_NS
+        evm.deep_ns = deep_ns
         return evm, EvmVenue, EvmNaive(evm)
-    svm = SvmChain(outside, chance, private=private)
+    svm = SvmChain(outside, chance, private=private, deep_ns=deep_ns)
     return svm, SvmVenue, SvmNaive(svm)
 
 

@@ -113,6 +113,13 @@ class Naive:
     def free(self) -> int:
         return self.cash - sum(self.set_aside.values())
 
+    def owned(self) -> Counter[str]:
+        """What pays for gas may be held as a position too."""
+        sums = Counter({USDC: self.cash})
+        sums.update(self.gas)
+        sums.update(self.held)
+        return sums
+
     def free_gas(self, asset: str) -> int:
         aside = self.gas_aside.items()
         return self.gas[asset] - sum(most for id, most in aside if self.orders[id].fee_asset == asset)
@@ -130,17 +137,14 @@ class Naive:
                 demand(scope in self.halts, f"halt-latch: {scope} is lifted and was not halted")
                 self.halts.remove(scope)
             case OrderOpened(order):
-                demand(not self.halts or order.side is Side.SELL, f"halt-latch: {order.id} while halted")
+                sells = order.side is not Side.BUY
+                demand(not self.halts or sells, f"halt-latch: {order.id} while halted")
                 demand(order.id not in self.orders, f"{order.id} is opened twice")
-                demand(order.token not in self.live.values(), f"two live orders for {order.token}")
-                self.orders[order.id], self.live[order.id] = order, order.token
+                traded = f"all of {order.token}" if order.side is Side.REVOKE else order.token
+                demand(traded not in self.live.values(), f"two live orders for {traded}")
+                self.orders[order.id], self.live[order.id] = order, traded
             case Reserved():
-                order = self.orders[body.order]
-                if body.asset != USDC:
-                    self.gas_aside[order.id] = order.max_fee
-                else:
-                    fee = order.max_fee if order.fee_asset == USDC else 0
-                    self.set_aside[order.id] = fee + (order.amount_in if order.side is Side.BUY else 0)
+                self.reserve(body)
             case Signed():
                 self.sign(body)
             case Allowed():
@@ -155,6 +159,17 @@ class Naive:
                 self.end(order, "rolled back")
             case _:
                 demand(isinstance(body, FOLLOWING), f"nobody expects {body}")
+
+    def reserve(self, body: Reserved) -> None:
+        order = self.orders[body.order]
+        aside = self.set_aside if body.asset == USDC else self.gas_aside
+        if self.attempts(order.id):  # The chain has taken more.
+            aside[order.id] = aside.get(order.id, 0) + body.amount
+        elif body.asset != USDC:
+            self.gas_aside[order.id] = order.max_fee
+        else:
+            fee = order.max_fee if order.fee_asset == USDC else 0
+            self.set_aside[order.id] = fee + (order.amount_in if order.side is Side.BUY else 0)
 
     def sign(self, signed: Signed) -> None:
         demand(not self.halted, f"halt-latch: {signed.order} is signed while the wallet is halted")
@@ -299,7 +314,5 @@ class Naive:
         landed = self.chain.landed_orders
         demand(len(landed) == len(set(landed)), "exactly-once: an order has landed twice")
         chain = {asset: amount for asset, amount in self.chain.balance.items() if amount}
-        ours = {
-            asset: amount for asset, amount in {**self.held, USDC: self.cash, **self.gas}.items() if amount
-        }
+        ours = {asset: amount for asset, amount in self.owned().items() if amount}
         demand(ours == chain, f"the chain has {chain}, our books {ours}")

@@ -3,9 +3,10 @@
 import typing
 from collections import Counter
 
-from actors.messages import Body
+from actors.messages import Body, Side
 from storage import orders
 from storage.resolution import EVM, PAPER, SOLANA, Table
+from tests.simulation.chains import kind_of
 from tests.simulation.world import World
 
 # Nobody withdraws anything yet, and schedules with a mixer are in tests/strategies/test_mix_schedules.py.
@@ -14,7 +15,8 @@ RARE = 60_000  # Schedules: a second order whose nonce a stranger used (E23) is 
 PLAYED: tuple[Table, ...] = (PAPER, EVM, SOLANA)  # The chains that schedules are played on.
 FAULTS = {
     "death of one", "death of all", "death before", "death after", "clock set", "slow actor", "stuck actor",
-    "full mailbox", "deep reorg", "broken chain", "halted chain", "halt of everything", "halt of wallet",
+    "full mailbox", "halt of everything", "halt of wallet", "leftover taken back",
+    *(f"{what} {chain}" for what in ("deep reorg of", "broken", "halted") for chain in ("evm", "solana")),
 }  # fmt: skip
 # Nobody asks about what is over; and what has landed is known only by what was journalled.
 NEVER = {("EVM", "E1"), ("EVM", "E19"), ("Solana", "S1")}
@@ -39,9 +41,13 @@ class Figures:
         self.rows.update(world.rows)
         self.rows[REPEATED] += world.naive.repeated
         self.faults.update(world.faults)
-        self.faults["deep reorg"] += world.chain.deep
-        self.faults["broken chain"] += world.naive.broken
-        self.faults["halted chain"] += world.chain.halted
+        chain = kind_of(world.outside)
+        met = {"deep reorg of": world.chain.deep, "broken": world.naive.broken, "halted": world.chain.halted}
+        self.faults.update(f"{what} {chain}" for what, is_so in met.items() if is_so)
+        taken_back = [id for id, order in world.naive.orders.items() if order.side is Side.REVOKE]
+        self.faults["leftover taken back"] += any(
+            world.naive.signed[tx_id].order in taken_back for tx_id in world.naive.done
+        )
 
     def missed(self) -> list[str]:
         found = [f"no {kind} was written" for kind in sorted(KINDS - set(+self.kinds))]

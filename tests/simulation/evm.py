@@ -2,7 +2,7 @@
 
 It keeps its own books by undoing blocks, and shares no code with ours.  A transaction is its bytes (JSON); a
 nonce is used once; what a reorg throws out goes back to the pool or is forgotten.  What a deep one has undone
-comes back, if at all, when the wallet is halted: before that nobody could tell that it was gone.
+comes back at once, as it was or as another of ours with its nonce, with whatever result; or later, or never.
 """
 
 import random
@@ -27,8 +27,10 @@ class Block:
     nonces: int = 0  # ... and in it.
     stolen: int = 0  # Fees that the stranger paid with our money.
     before: dict[Asset, int] = field(default_factory=dict)  # Balances, to go back to ...
-    allowed: dict[Asset, int] = field(default_factory=dict)  # ... and allowances.
+    allowed: dict[Asset, int] = field(default_factory=dict)  # ... and allowances ...
+    allowed_to: dict[Asset, str] = field(default_factory=dict)  # ... and whose they are.
     landed: list[str] = field(default_factory=list)
+    hash: str = "genesis"
 
 
 @dataclass
@@ -46,12 +48,16 @@ class EvmChain:
     balance: dict[Asset, int] = field(default_factory=lambda: {USDC: CAPITAL})
     approves: bool = False  # Some of its tokens ask for approvals.
     allowance: dict[Asset, int] = field(default_factory=dict)  # Of the one router, where one is asked for.
+    allowed_to: dict[Asset, str] = field(default_factory=dict)  # By asset: the order that it was given for.
+    undid: list[tuple[str, str]] = field(default_factory=list)  # Who replaced or took back whose.
+    taken_from: list[tuple[str, str]] = field(default_factory=list)  # Who swapped on whose allowance.
     broadcasts: list[str] = field(default_factory=list)
     channels: dict[str, set[str]] = field(default_factory=dict)  # In which bytes have been sent.
     prices: dict[Asset, int] = field(default_factory=dict)
     ever: dict[str, list[Receipt]] = field(default_factory=dict)  # Reorgs included.
     deep_ns: int = NEVER  # From then on a reorg may reach what is final; it does so once.
     nobody_waits: Callable[[], bool] = lambda: True  # For what was asked before it, or is being written.
+    mined: int = 0  # Blocks, those that a reorg has thrown out too.
     deep: bool = False  # It has ...
     undone_from: int = 0  # ... and the wallet's next nonce was then this one.
     lost: dict[str, dict] = field(default_factory=dict)  # What was final, and is gone.
@@ -78,6 +84,10 @@ class EvmChain:
             if tx_id in block.receipts:
                 return block.receipts[tx_id]
         return None
+
+    def hash_of(self, number: int, at: int | None = None) -> str:
+        """Of a block; nothing, if the chain has not come so far."""
+        return self.blocks[number].hash if number <= (self.head.number if at is None else at) else ""
 
     @property
     def landed_orders(self) -> list[str]:
@@ -146,18 +156,29 @@ class EvmChain:
     def _reorg(self, depth: int) -> None:
         """Newest first.  A longer branch follows: as many blocks again, and two more."""
         self.reorgs += 1
+        at_once = self.chance.random() < 0.5
         final = self.head.number - DEPTHS.final_depth + 1
         gone = [self.blocks.pop() for _ in range(depth)]
         self.balance, self.allowance = gone[-1].before, gone[-1].allowed
+        self.allowed_to = gone[-1].allowed_to
         for block in gone:
             again = {id: swap_of(self.raws[id]) for id in block.receipts if id in self.raws}
             if block.number <= final:
-                self.lost |= again
                 self.undone_from = gone[-1].used - gone[-1].nonces
+            if block.number <= final and at_once:
+                self.pool |= dict(map(self._one_under_its_nonce, again))
+            elif block.number <= final:
+                self.lost |= again
             else:
                 self.pool |= {id: tx for id, tx in again.items() if self.chance.random() < 0.6}
         for block in reversed(gone):
             self._mine(block.at_ns)
+
+    def _one_under_its_nonce(self, tx_id: str) -> tuple[str, dict]:
+        nonce = swap_of(self.raws[tx_id])["nonce"]
+        rivals = [id for id, raw in self.raws.items() if swap_of(raw)["nonce"] == nonce]
+        found = self.chance.choice(rivals)
+        return found, swap_of(self.raws[found])
 
     def _steal(self) -> None:
         """A stranger uses our next nonce, if one of ours waits for it, and pays well."""
@@ -169,8 +190,11 @@ class EvmChain:
 
     def _mine(self, at_ns: int) -> None:
         base_fee = int(GAS * self.chance.choice([0.5, 0.5, 0.8, 1.1, 1.6])) if self.faults else GAS // 2
-        block = Block(self.head.number + 1, at_ns, base_fee, used=self.count())
+        self.mined += 1
+        hash = f"block {self.mined}"
+        block = Block(self.head.number + 1, at_ns, base_fee, used=self.count(), hash=hash)
         block.before, block.allowed = dict(self.balance), dict(self.allowance)
+        block.allowed_to = dict(self.allowed_to)
         self.blocks.append(block)
         while (tx_id := self._next(base_fee)) is not None:
             tx = self.pool.pop(tx_id)
@@ -198,27 +222,52 @@ class EvmChain:
         return tx["nonce"] == self.count() and tx["fee"] >= base_fee and known
 
     def _executed(self, tx_id: str, tx: dict, block: Block) -> Receipt:
-        self.balance[self.fee_asset] -= tx["fee"]
+        fee = tx["fee"] + self._beside(tx_id)
+        self.balance[self.fee_asset] -= fee
         landed, amounts = False, (0, 0)
         lucky = drawn(self.seed, tx_id, self.reorgs) < (0.8 if tx["leg"] == "swap" else 0.9)
         if not tx["cancel"] and tx["leg"] != "swap":
-            landed = lucky
-            self.allowance |= {tx["asset"]: tx["allows"]} if landed else {}
+            landed = lucky and self._allow(tx)
         elif not tx["cancel"]:
             paid, got, out = exchanged(tx, self.prices[tx["token"]])
             timely = block.at_ns <= tx["deadline_ns"]
-            if lucky and timely and out >= tx["minimum"] and self._may_pay(paid, tx["amount_in"]):
+            if lucky and timely and out >= tx["minimum"] and self._may_pay(paid, tx):
                 amounts = (tx["amount_in"], out)
                 self.balance[paid] -= amounts[0]
                 self.balance[got] = self.balance.get(got, 0) + out
                 block.landed.append(tx["order"])
             landed = amounts != (0, 0)
-        return Receipt(tx_id, landed, *map(Units, amounts), Units(tx["fee"]), block.at_ns, block.number)
+        place = (block.at_ns, block.number, block.hash)
+        return Receipt(tx_id, landed, *map(Units, amounts), Units(fee), *place)
 
-    def _may_pay(self, asset: Asset, amount: int) -> bool:
+    def _beside(self, tx_id: str) -> int:
+        """A rollup's fee for L1: in none of the bytes, and now and then more than the order may pay.
+
+        Not where so little is left that it could not be booked: whoever trades with that has to send more.
+        """
+        plenty = not self.gas_at_start or sum(self.gas_at_start.values()) > 100 * GAS
+        dear = self.faults and plenty and drawn(self.seed, tx_id, "l1") < 0.1
+        return 12 * GAS if dear else 0
+
+    def zero_first(self, asset: Asset) -> bool:
+        """Whether it takes a new amount only where none is left of an old one."""
+        return drawn("zero first", self.seed, asset) < 0.5
+
+    def _allow(self, tx: dict) -> bool:
+        asset = tx["asset"]
+        if tx["allows"] and self.allowance.get(asset) and self.zero_first(asset):
+            return False
+        if self.allowance.get(asset) and tx["order"] != (owner := self.allowed_to.get(asset, "nobody")):
+            self.undid.append((tx["order"], owner))
+        self.allowance[asset], self.allowed_to[asset] = tx["allows"], tx["order"]
+        return True
+
+    def _may_pay(self, asset: Asset, tx: dict) -> bool:
         """A swap takes what it pays from its allowance."""
+        amount = tx["amount_in"]
         if self.balance.get(asset, 0) < amount or self.allowance.get(asset, amount) < amount:
             return False
         if asset in self.allowance:
             self.allowance[asset] -= amount
+            self.taken_from.append((tx["order"], self.allowed_to.get(asset, "nobody")))
         return True

@@ -1,22 +1,21 @@
 """Our client of two EVM nodes: silent at times, behind at times, and sometimes of two minds."""
 
 import json
-import random
 from functools import lru_cache
 
 from msgspec.structs import replace
 
 from actors.messages import NEVER, Leg, Side, Units
 from chains.evm.evidence import Question, View, in_doubt, is_undone, raised, seen
-from chains.venue import Attempt, Draft, Foreign, Met, Seen, Unanswered
+from chains.venue import Attempt, Draft, Foreign, Met, Over, Seen, Unanswered
 from tests.simulation.evm import DEPTHS
-from tests.simulation.outside import GAS, USDC, ForkVenue, drawn, swap_of
+from tests.simulation.outside import GAS, USDC, ForkVenue, chance_of, drawn, swap_of
 
 
 @lru_cache(maxsize=4_096)
 def _hole(seed: int, tx_id: str) -> int:
-    lot = random.Random(f"{seed}/{tx_id}/hole")
-    return lot.randint(0, 1) if lot.random() < 0.15 else -1
+    hole = chance_of(seed, tx_id, "hole")
+    return hole.randint(0, 1) if hole.random() < 0.15 else -1
 
 
 class EvmVenue(ForkVenue):
@@ -32,12 +31,14 @@ class EvmVenue(ForkVenue):
     async def prepare(self, live, nonce, tick) -> Draft | Foreign | Unanswered:
         """An approval first, where this node knows of none over just as much."""
         order = live.order
+        if order.side is Side.REVOKE:
+            return self._taken_back(live, nonce)
         quote = self.quote(order.side, order.token, order.amount_in, tick)
         if isinstance(quote, Unanswered):
             return quote
         if self.chain.approves and (used := self.chain.count()) > nonce:
             return Foreign(f"{used} nonces are used, and the log knows of {nonce}")
-        leg = self._leg(order)
+        leg = self._leg(live)
         dear = leg is Leg.SWAP and drawn(self.chain.seed, order.id) < 0.15
         fee = live.fee_left * 19 // 20 if dear else GAS
         if fee > live.fee_left:
@@ -45,14 +46,30 @@ class EvmVenue(ForkVenue):
         minimum = quote.amount_out * (10_000 - order.slippage_bps) // 10_000
         return Draft(self._attempt(order, nonce, minimum, fee, leg), leg)
 
-    def _leg(self, order) -> Leg:
-        """Some tokens take a new amount only where none is left of an old one."""
-        asset = _paid(order)
+    def _leg(self, live) -> Leg:
+        """What another order was allowed does not serve this one.  Some tokens take a new amount only where
+        none is left of an old one.
+        """
+        asset, amount = _paid(live.order), live.order.amount_in
         allowance = self.chain.blocks[-1].allowed if self._happens(0.1) else self.chain.allowance  # Behind.
-        left = allowance.get(asset, order.amount_in)
-        if left == order.amount_in:
+        if asset not in allowance or (live.allows and allowance[asset] == amount):
             return Leg.SWAP
-        return Leg.REVOKE if left and drawn("zero first", self.chain.seed, asset) < 0.5 else Leg.APPROVE
+        return Leg.REVOKE if allowance[asset] and self.chain.zero_first(asset) else Leg.APPROVE
+
+    def _taken_back(self, live, nonce) -> Draft | Foreign | Over | Unanswered:
+        if (used := self.chain.count()) > nonce:
+            return Foreign(f"{used} nonces are used, and the log knows of {nonce}")
+        if live.legs_done or not self.chain.allowance.get(live.order.token):
+            return Over("nothing is left")
+        if self._happens(0.1):
+            return Unanswered("timed out")
+        return Draft(self._attempt(live.order, nonce, 1, GAS, Leg.REVOKE), Leg.REVOKE)
+
+    async def leftover(self, asset) -> int | Unanswered:
+        if self._happens(0.1):
+            return Unanswered("timed out")
+        allowance = self.chain.blocks[-1].allowed if self._happens(0.1) else self.chain.allowance  # Behind.
+        return allowance.get(asset, 0)
 
     async def revocation(self, live, nonce) -> Draft | Unanswered | None:
         if not self.chain.allowance.get(_paid(live.order)) or live.fee_left < GAS:
@@ -118,7 +135,8 @@ class EvmVenue(ForkVenue):
         final = at - DEPTHS.final_depth + 1
         counted = at - self.chain.chance.randint(1, 3) if self._happens(0.03) else at  # Torn: an older count.
         count = max(self.chain.count(counted), self.chain.count(final))
-        return View(at, at_ns, count, self.chain.count(final), receipts, pooled, done)
+        last_final = self.chain.hash_of(case.last_final.number, at) if case.last_final else ""
+        return View(at, at_ns, count, self.chain.count(final), receipts, pooled, done, last_final)
 
 
 def _paid(order) -> str:

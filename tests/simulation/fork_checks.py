@@ -1,18 +1,28 @@
-"""The naive books of a schedule on a chain that forks: a fill can be undone until it is final."""
+"""The naive books of a schedule on a chain that forks: a fill can be undone until it is final.
+
+A reorg that reaches what was final, and settled, breaks the chain as we know it: from then on nothing may be
+booked, signed or sent but the bytes that are out already.  Whoever sees it halts the wallet, and from then on
+anything may come in the place of what is gone; the operator is left with what he has.
+"""
 
 from collections import Counter
 
 from actors.messages import (
+    KEY,
+    WALLET,
     Dead,
     Finalized,
+    Halted,
     Landed,
+    Lifted,
     PositionReversed,
     Reversed,
     Reverted,
     Side,
+    Signed,
 )
 from tests.simulation.checks import Naive, demand
-from tests.simulation.outside import USDC
+from tests.simulation.outside import CAPITAL, USDC
 
 
 class ForkNaive(Naive):
@@ -22,10 +32,30 @@ class ForkNaive(Naive):
         super().__init__(chain)
         self.fills: dict[str, Landed] = {}  # Booked, not final; by order.
         self.effects: dict[str, tuple[int, int, int]] = {}  # Booked: in, out, fee; by transaction.
+        self.latest_ended: set[str] = set()  # Orders that ended after what was final had gone.
+        self.last_final = (0, "")  # The newest block in which one has ended, and its hash.
 
     def open(self, tx_id: str) -> bool:
         """Whether what is on chain of it can still change."""
         raise NotImplementedError
+
+    def undone(self, tx_id: str) -> bool:
+        """By the deep reorg, so that anything may stand in its place."""
+        raise NotImplementedError
+
+    def may_be_gone(self, tx_id: str) -> bool:
+        """Nothing has come in its place, so it need not be explained."""
+        raise NotImplementedError
+
+    @property
+    def torn(self) -> bool:
+        """What was final is gone, whatever has come in its place."""
+        number, hash = self.last_final
+        return self.chain.deep and number > 0 and self.chain.hash_of(number) != hash
+
+    @property
+    def broken(self) -> bool:
+        return self.chain.halted or self.torn
 
     def free(self) -> int:
         unsettled = sum(
@@ -34,6 +64,13 @@ class ForkNaive(Naive):
         return super().free() - unsettled
 
     def take(self, body) -> None:
+        if isinstance(body, Signed | Landed | Reverted | Dead | Finalized | Reversed):
+            demand(not self.torn, f"no-guess: {type(body).__name__} of {body.order} on a broken chain")
+        if isinstance(body, Halted) and body.scope == WALLET and "what was final is gone" in body.reason:
+            demand(self.torn, f"no-guess: {body.reason}")
+            self.chain.halted = True
+        if isinstance(body, Lifted) and body.scope == WALLET:
+            demand(not self.chain.halted, "halt-latch: nobody lifts this")
         match body:
             case Landed():
                 self.land(body)
@@ -62,6 +99,18 @@ class ForkNaive(Naive):
         super().broadcast(tx_id)
         used, own = self.chain.channels[tx_id], self.signed[tx_id].channel
         demand(used == {own}, f"{tx_id} is made for the {own} channel, and was sent in {used}")
+        if self.torn:
+            order = self.signed[tx_id].order
+            needed = order in self.live and tx_id in {*self.attempts(order)[-1:], *self.done}
+            demand(needed, f"exactly-once: {tx_id} is sent on a broken chain, and is not what was sent last")
+
+    def end(self, id, how, got=0, fee=0) -> None:
+        for tx_id in self.attempts(id):
+            if stands := self.chain.receipt(tx_id):
+                self.last_final = max(self.last_final, (stands.block, stands.block_hash))
+        super().end(id, how, got, fee)
+        if self.chain.deep:
+            self.latest_ended.add(id)
 
     def sign(self, signed) -> None:
         others = {self.signed[each].channel for each in self.attempts(signed.order)}
@@ -120,10 +169,48 @@ class ForkNaive(Naive):
         landed = self.chain.landed_orders
         demand(len(landed) == len(set(landed)), "exactly-once: an order has landed twice")
         chain = {asset: amount for asset, amount in self.chain.balance.items() if amount}
-        ours = Counter({**self.held, USDC: self.cash, **self.gas})
+        ours = self.owned()
         ours[self.chain.fee_asset] += self.lost_fees() - stolen
         ours = {asset: amount for asset, amount in ours.items() if amount}
         demand(ours == chain, f"the chain has {chain}, our books {ours}")
+
+    def halted_and_explained(self) -> None:
+        halted = self.halts & {WALLET, KEY} or not self.live
+        demand(halted, f"halt-latch: what was final is gone, {sorted(self.live)} wait, and nobody halts")
+        self.explained()
+
+    def explained(self) -> None:
+        """Of orders that have ended: what stands on the chain is booked as it stands, and what is booked and
+        does not stand was undone.  All others are blocked, whatever became of them.
+        """
+        standing = {id: amounts(each) for block in self.chain.blocks for id, each in block.receipts.items()}
+        for tx_id, effect in standing.items():
+            booked, loose = self.effects.get(tx_id), self.signed[tx_id].order in self.live
+            known = effect == booked or loose or self.undone(tx_id)
+            demand(known, f"{tx_id}: {effect} stands, {booked} is booked")
+        ended = [id for id in self.effects if self.signed[id].order not in self.live]
+        gone = [id for id in ended if id not in standing and not self.may_be_gone(id)]
+        wrong = [id for id in gone if not self.undone(id)]
+        demand(not wrong, f"{wrong} are booked, and are not there")
+        real = self.summed(standing)
+        real[self.chain.fee_asset] -= self.chain.stolen
+        chain = {asset: amount for asset, amount in self.chain.balance.items() if amount}
+        demand(chain == {asset: amount for asset, amount in real.items() if amount}, f"{chain}, and {real}")
+        ours = {asset: amount for asset, amount in self.owned().items() if amount}
+        booked = {asset: amount for asset, amount in self.summed(self.effects).items() if amount}
+        demand(ours == booked, f"our books have {ours}, what is booked adds up to {booked}")
+
+    def summed(self, effects: dict[str, tuple[int, int, int]]) -> Counter[str]:
+        """What we would have if this were all that has ever happened."""
+        sums = Counter({USDC: CAPITAL})
+        sums.update(self.chain.gas_at_start)
+        for tx_id, (paid, got, fee) in effects.items():
+            order = self.orders[self.signed[tx_id].order]
+            into, out_of = (order.token, USDC) if order.side is Side.BUY else (USDC, order.token)
+            sums.update({into: got})
+            sums.subtract({out_of: paid})
+            sums.subtract({order.fee_asset: fee})
+        return sums
 
     def lost_fees(self) -> int:
         """Of approvals that a reorg has undone, and that nobody needs any more."""

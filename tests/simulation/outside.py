@@ -66,17 +66,26 @@ class Prices:
 swap_of = lru_cache(maxsize=4_096)(json.loads)  # The same bytes are the same swap; nobody changes it.
 
 
+_CHANCE = random.Random()  # Seeded anew for each thing that is drawn: another one is dear to make.
+
+
+def chance_of(*names: object) -> random.Random:
+    """Chance that is the same for the same names, until it is asked for the next."""
+    _CHANCE.seed("/".join(map(str, names)))
+    return _CHANCE
+
+
 @lru_cache(maxsize=4_096)
 def drawn(*names: object) -> float:
     """A number from 0 to 1, the same for the same names."""
-    return random.Random("/".join(map(str, names))).random()
+    return chance_of(*names).random()
 
 
 @lru_cache(maxsize=4_096)
 def _fate(seed: int, tx_id: str) -> tuple[str, int]:
     """What becomes of it, and after how many minutes."""
-    lot = random.Random(f"{seed}/{tx_id}")
-    return lot.choices(["land", "revert", "never"], [6, 2, 2])[0], lot.choice([1, 1, 1, 2, 4])
+    fate = chance_of(seed, tx_id)
+    return fate.choices(["land", "revert", "never"], [6, 2, 2])[0], fate.choice([1, 1, 1, 2, 4])
 
 
 @dataclass
@@ -159,6 +168,7 @@ class AnyVenue:
     """What every venue of a schedule has in common: the chain is all that it knows."""
 
     at_hand, shares_allowances, parallel = True, False, False
+    disputed = 0
     chain: Any  # Set for a schedule.
     hook = staticmethod(lambda _: None)  # May end the process, before or after.
 
@@ -175,6 +185,9 @@ class AnyVenue:
             if isinstance(quote, Unanswered)
             else Draft(self.build(live.order, quote, nonce, tick.at_ns))
         )
+
+    async def leftover(self, _asset: object) -> int | Unanswered:
+        return 0
 
     async def revocation(self, *_: object) -> Draft | Unanswered | None:
         return None

@@ -15,10 +15,24 @@ MUTANTS = (
     Mutant(
         "a reorg that reaches what was final goes unnoticed",
         "chains/evm/evidence.py",
-        "    return view.count_at_k < case.settled\n",
+        "    return view.count_at_k < case.settled or is_replaced(case, view)\n",
         "    return False\n",
         harness=EVM,
     ),  # no-guess, exactly-once
+    Mutant(
+        "a reorg that reaches what was final goes unnoticed if its nonces are used again at once",
+        "chains/evm/evidence.py",
+        " or is_replaced(case, view)\n",
+        "\n",
+        harness=EVM,
+    ),  # no-guess, halt-latch
+    Mutant(
+        "in which block a fill is final is not noted",
+        "actors/executor.py",
+        "row.because, at_ns, seen.final_block), id)",
+        "row.because, at_ns), id)",
+        harness=EVM,
+    ),  # no-guess, halt-latch
     Mutant(
         "what was final is gone, and as soon as its nonces are used again all is well",
         "actors/executor.py",
@@ -31,7 +45,7 @@ MUTANTS = (
         "chains/evm/evidence.py",
         "    if first is None or second is None or not is_undone(case, first):\n"
         '        return ""\n'
-        "    same = (first.head, first.count_at_k) == (second.head, second.count_at_k)\n",
+        "    same = _of_the_past(first) == _of_the_past(second)\n",
         '    if first is None or not is_undone(case, first):\n        return ""\n    same = True\n',
         harness=pytested("chains/evm/test_evidence.py"),
     ),
@@ -54,6 +68,48 @@ MUTANTS = (
         also=(("actors/executor.py", "import Draft, Seen", "import Draft, Quote, Seen"),),
         harness=EVM,
     ),  # write-ahead
+    Mutant(
+        "an order approves before the swap of the order before it has bytes",
+        "storage/recovery.py",
+        "live.begun and live.leg is not Leg.SWAP and",
+        "live.begun and live.leg is Leg.CANCEL and",
+        harness=(*EVM, "--seed", "1000"),  # Two orders of one tick, and a slow chain: one in some hundreds.
+    ),  # caps-on-bytes
+    Mutant(
+        "an order swaps on what another was allowed",
+        "chains/evm/preparing.py",
+        "bench.sends_along or (own is not None and plan.left == bench.order.amount_in)",
+        "bench.sends_along or plan.left == bench.order.amount_in",
+        harness=pytested("devnet/test_original.py"),
+    ),  # caps-on-bytes
+    Mutant(
+        "a run that is to end begins what it had opened",
+        "actors/venue_keeper.py",
+        "(self.draining and not live.begun and",
+        "(not self.role and not live.begun and",
+        harness=pytested("actors/test_executor.py"),
+    ),
+    Mutant(
+        "what a failed order has left over is not looked for",
+        "actors/leftovers.py",
+        "        self.suspects[asset] = self._now_ns() + wait",
+        "        wait = 10**9\n        self.suspects[asset] = self._now_ns() + wait",
+        harness=pytested("actors/test_leftovers.py"),
+    ),
+    Mutant(
+        "who takes back what is left over does not wait for the turn of an order",
+        "storage/recovery.py",
+        "    asset = paid_by(order)\n    others",
+        "    if order.side is Side.REVOKE:\n        return False\n    asset = paid_by(order)\n    others",
+        harness=pytested("storage/test_leftovers.py"),
+    ),
+    Mutant(
+        "a wish that is repeated while it is decided is decided twice",
+        "actors/portfolio.py",
+        "        if self.deciding and self.deciding[0].id == wish.id:\n",
+        "        if self.deciding and not wish.id:\n",
+        harness=pytested("actors/test_portfolio.py"),
+    ),
     Mutant(
         "an approval that a reorg has lost is not sent again",
         "actors/dispatcher.py",
@@ -89,6 +145,43 @@ MUTANTS = (
         ),
         harness=EVM,
     ),  # exactly-once
+    Mutant(
+        "a fork of Solana that reaches what was final goes unnoticed",
+        "chains/svm/evidence.py",
+        '    return case.last_final is not None and view.last_final not in {"", case.last_final.hash}\n',
+        "    return False\n",
+        harness=SOLANA,
+    ),  # no-guess, halt-latch
+    Mutant(
+        "one of two providers says that what was final is gone, and the wallet is halted",
+        "chains/svm/evidence.py",
+        '    if len(said) < min(2, question.providers):\n        return ""\n',
+        '    if not said:\n        return ""\n',
+        harness=pytested("chains/svm/test_evidence.py"),
+    ),
+    Mutant(
+        "a wallet that is let go on a chain that has changed is halted again at once",
+        "storage/books.py",
+        "trusted = None if scope == WALLET else books.last_final\n",
+        "trusted = books.last_final\n",
+        harness=pytested("storage/test_finality.py"),
+    ),
+    Mutant(
+        "no answer to a sending ends the order, and its money is free again",
+        "actors/dispatcher.py",
+        '            logger.warning("{} may have been sent or not: {}", id, answer.sentence)\n',
+        "            live = self.replica.books.live.get(id)\n"
+        "            if live is not None and live.attempts:\n"
+        "                self._settle(Dead(id, live.attempts[-1].tx_id, answer.sentence), live.since_ns)\n",
+        also=(("actors/dispatcher.py", "    Append,\n    Id,", "    Append,\n    Dead,\n    Id,"),),
+    ),  # no-guess
+    Mutant(
+        "the words of a node's error say what became of a nonce",
+        "chains/evm/node.py",
+        "Taken(tx_hash) if isinstance(await self.transaction(tx_hash), Transaction) else reason\n",
+        'Taken(tx_hash) if "nonce too low" in reason.sentence else reason\n',
+        harness=pytested("chains/evm/test_client_node.py"),
+    ),
     Mutant(
         "processed is believed",
         "chains/svm/evidence.py",
@@ -205,7 +298,7 @@ MUTANTS = (
         "                    work = self.venue.broadcast(other.raw, tick.at_ns, attempt.channel)\n"
         "                    self._ask(work, lambda _: None)\n"
         "                self._journal(Wanted(live, tick, cancels, draft), draft.attempt)\n",
-        also=(("actors/dispatcher.py", "Foreign, Taken", "Foreign, Quote, Taken"),),
+        also=(("actors/dispatcher.py", "Over, Taken", "Over, Quote, Taken"),),
         harness=EVM,
     ),  # exactly-once, write-ahead
     Mutant(
@@ -251,4 +344,39 @@ MUTANTS = (
         "    return False",
         harness=EVM,
     ),  # no-guess
+    Mutant(
+        "what a chain has taken beyond what an order may pay can not be booked",
+        "storage/trades.py",
+        "    return max(0, fee - (held - for_tokens))\n",
+        "    return 0\n",
+        harness=EVM,
+    ),  # liveness
+    Mutant(
+        "a swap of the coin sends another value than the order pays",
+        "chains/evm/caps.py",
+        '    yield from _is("value", bytes_.value, order.amount_in if native else 0)\n',
+        '    if not native:\n        yield from _is("value", bytes_.value, 0)\n',
+        harness=pytested("chains/evm/test_caps_native.py"),
+    ),  # caps-on-bytes
+    Mutant(
+        "the router pays out less of the coin than the swap must give",
+        "chains/evm/decoding.py",
+        "    if least != swap.min_amount_out:\n",
+        "    if least > swap.min_amount_out:\n",
+        harness=pytested("chains/evm/test_caps_native.py"),
+    ),  # caps-on-bytes
+    Mutant(
+        "whatever the router unwraps first is taken for what has arrived",
+        "chains/evm/receipts.py",
+        "    return every[-1]\n",
+        "    return every[0]\n",
+        harness=pytested("chains/evm/test_receipts.py"),
+    ),  # settle-from-chain
+    Mutant(
+        "a position in what pays for gas hides what is left for gas",
+        "storage/holdings.py",
+        "        held[position.token] = held.get(position.token, 0) + position.quantity\n",
+        "        held[position.token] = int(position.quantity)\n",
+        harness=pytested("storage/test_fee_asset.py"),
+    ),  # settle-from-chain
 )

@@ -6,6 +6,7 @@ from any point on, what was on its way to it is gone, and its parent hears of it
 """
 
 import heapq
+import operator
 import random
 from collections import deque
 from collections.abc import Callable
@@ -52,11 +53,21 @@ ANSWERED = {
     AlreadyClosing, Append, Approved, Balances, Close, Durable, Execute, Executing, Ping, Pong, Propose,
     Refused, TickClosed, TickDone,
 }  # fmt: skip
-Pair = tuple[str, str]
+Names = tuple[str, str]  # Who speaks to whom.
 
 
 class Crash(BaseException):
     """The process is gone, at this very instant.  Not an Exception: no handler of ours may catch it."""
+
+
+class Place(ActorAddress):
+    """An address that is read without a call, as it is for every message."""
+
+    addressDetails = ""  # noqa: N815  Thespian's name for it.
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.addressDetails = path
 
 
 @dataclass
@@ -81,21 +92,23 @@ class Seat:
         self.scheduler.timer(period.total_seconds(), self.path, WakeupMessage(period, payload))
 
 
-class Ready:
-    """Pairs that have something to say: one is picked by chance, added and removed, all at once."""
+class Pair:
+    """What one actor has said to another, and the other has not received."""
 
-    def __init__(self) -> None:
-        self.pairs: list[Pair] = []
-        self.places: dict[Pair, int] = {}
+    __slots__ = ("address", "lane", "place", "said", "sender", "since", "target")
 
-    def add(self, pair: Pair) -> None:
-        self.places[pair] = len(self.pairs)
-        self.pairs.append(pair)
+    def __init__(self, sender: str, target: str, address: ActorAddress, lane: "list[Pair]") -> None:
+        self.sender, self.target, self.address = sender, target, address
+        self.said: deque[Any] = deque()
+        self.lane = lane  # Of the pairs that are as soon heard; it stands there while something waits ...
+        self.place = self.since = 0  # ... at this place, and has for so long.
 
-    def remove(self, pair: Pair) -> None:
-        place, last = self.places.pop(pair), self.pairs.pop()
-        if last != pair:
-            self.pairs[place], self.places[last] = last, place
+    def leave(self) -> None:
+        """One of a lane is picked by chance, added and removed, all at once."""
+        lane = self.lane
+        last = lane.pop()
+        if last is not self:
+            lane[self.place], last.place = last, self.place
 
 
 class Scheduler:
@@ -106,18 +119,18 @@ class Scheduler:
         self.chance = self.random.random
         self.now = 1_700_000_000.0
         self.seats: dict[str, Seat] = {}
-        self.queues: dict[Pair, deque[Any]] = {}
-        self.ready, self.late = Ready(), Ready()
-        self.lanes: dict[Pair, Ready] = {}
+        self.pairs: dict[Names, Pair] = {}
+        self.ready: list[Pair] = []
+        self.late: list[Pair] = []
         self.stuck, self.stuck_until = "", 0.0  # An actor that receives nothing until then.
         self.room: int | None = None  # So many messages may wait for it; None: as many as are sent.
-        self.held = Ready()  # What waits for it.
+        self.held: list[Pair] = []  # What waits for it.
         self.released = 0  # The step at which the last who was stuck has caught up, at the latest.
         self.late_until = 0.0  # Then everything that was late, or lost, has been asked again.
-        self.slow: set[Pair] = set()  # Kinds of actors whose messages to one another take long.
+        self.slow: set[Names] = set()  # Kinds of actors whose messages to one another take long.
         self.timers: list[tuple[float, int, str, Any]] = []
-        self.addresses = {EXTERNAL: ActorAddress(EXTERNAL)}
-        self.steps = self.numbers = self.deaths = 0
+        self.addresses = {EXTERNAL: Place(EXTERNAL)}
+        self.steps = self.numbers = self.deaths = self.turns = 0
         self.killed: Callable[[Actor], None] = lambda _: None
         self.watched: dict[type, Callable[[str, Any], None]] = {}  # Told of a message as it is sent.
         self.trace: list[str] | None = None
@@ -139,37 +152,32 @@ class Scheduler:
 
     def address_of(self, path: str) -> ActorAddress:
         if path not in self.addresses:
-            self.addresses[path] = ActorAddress(path)
+            self.addresses[path] = Place(path)
         return self.addresses[path]
 
     def send(self, sender: str, target: str, message: Any) -> None:
-        if watcher := self.watched.get(message.__class__):
-            watcher(sender, message)
+        kind = message.__class__
+        if kind in self.watched:
+            self.watched[kind](sender, message)
         if self.room is not None and target == self.stuck and self._overflows(sender, message):
             return
-        pair = (sender, target)
-        queue = self.queues.get(pair)
-        if queue is None:
-            queue = self._queue(pair)
-        queue.append(message)
+        pair = self.pairs.get((sender, target)) or self._pair(sender, target)
+        said = pair.said
+        if not said:
+            lane = pair.lane
+            self.turns = pair.since = self.turns + 1
+            pair.place = len(lane)
+            lane.append(pair)
+        said.append(message)
         share = self.repeat_share
-        if share and message.__class__ in self.repeated and self.chance() < share:
-            queue.append(message)
+        if share and kind in self.repeated and self.chance() < share:
+            said.append(message)
 
-    def _queue(self, pair: Pair) -> deque[Any]:
-        queue = self.queues.get(pair)
-        if queue is None:
-            queue = self.queues[pair] = deque()
-            lane = self.lanes.get(pair) or self._lane(pair)
-            lane.places[pair] = len(lane.pairs)
-            lane.pairs.append(pair)
-        return queue
-
-    def _lane(self, pair: Pair) -> Ready:
-        late = self.slow and (_kind(pair[0]), _kind(pair[1])) in self.slow
-        lane = self.held if pair[1] == self.stuck else self.late if late else self.ready
-        self.lanes[pair] = lane
-        return lane
+    def _pair(self, sender: str, target: str) -> Pair:
+        late = self.slow and (_kind(sender), _kind(target)) in self.slow
+        lane = self.held if target == self.stuck else self.late if late else self.ready
+        pair = self.pairs[sender, target] = Pair(sender, target, self.addresses[sender], lane)
+        return pair
 
     # -- full mailboxes -------------------------------------------------------------------------------------
     def stick(self, path: str, seconds: float, room: int | None) -> None:
@@ -182,26 +190,28 @@ class Scheduler:
         """What the dead had said may now come after what their successors say: repeats put that right."""
         path, self.stuck, self.room = self.stuck, "", None
         if path:
-            waiting = sum(len(self.queues[pair]) for pair in self.held.pairs)
+            waiting = sum(len(pair.said) for pair in self.held)
             self.late_until, self.released = self.now + REPEATS, self.steps + 2 * waiting  # And answered.
         self._sort(path)
 
     def _sort(self, target: str) -> None:
-        for pair in [pair for pair in self.lanes if pair[1] == target]:
-            lane = self.lanes.pop(pair)
-            if pair in self.queues:
-                lane.remove(pair)
-                self._lane(pair).add(pair)
+        for names in [names for names in self.pairs if names[1] == target]:
+            pair = self.pairs.pop(names)
+            if pair.said:
+                pair.leave()
+                other = self._pair(*names)
+                other.said, other.since, other.place = pair.said, pair.since, len(other.lane)
+                other.lane.append(other)
 
     def _overflows(self, sender: str, message: Any) -> bool:
         """The sender is told; only of what somebody repeats until it is answered, for the transport loses
         nothing while its target lives, and whatever is said once relies on that.
         """
-        waiting = sum(len(self.queues[pair]) for pair in self.held.pairs)
+        waiting = sum(len(pair.said) for pair in self.held)
         if message.__class__ not in ANSWERED or self.room is None or waiting < self.room:
             return False
         self.note(f"{self.stuck} has no room for {told(message)} of {sender}")
-        self._queue((self.stuck, sender)).append(PoisonMessage(message, "its mailbox is full"))
+        self.send(self.stuck, sender, PoisonMessage(message, "its mailbox is full"))
         return True
 
     def timer(self, seconds: float, target: str, message: Any) -> None:
@@ -215,86 +225,96 @@ class Scheduler:
             return
         for child in list(seat.children):
             self.kill(child, last_words)
-        for pair in [pair for pair in self.queues if path in pair]:
-            keep = len(self.queues[pair])
-            if pair[1] == path:
-                keep = 0
-            elif last_words:
-                keep = self.random.randint(0, keep)
-            self._cut(pair, keep)
+        for pair in self.waiting():
+            if pair.target == path:
+                self._cut(pair, 0)
+            elif pair.sender == path and last_words:
+                self._cut(pair, self.random.randint(0, len(pair.said)))
         if path == self.stuck:
             self.release()
         self.deaths += 1
-        self.killed(seat.actor)
-        seat.actor._myRef = seat.actor = None  # No cycle: the dead are freed at once.
+        self._bury(seat)
         if seat.parent in self.seats:
             self.seats[seat.parent].children.remove(path)
-            self._queue((path, seat.parent)).append(ChildActorExited(seat.address))
+            self.send(path, seat.parent, ChildActorExited(seat.address))
+
+    def _bury(self, seat: Seat) -> None:
+        self.killed(seat.actor)
+        vars(seat.actor).clear()  # No cycle: the dead are freed at once.
+        seat.actor = None
+
+    def waiting(self) -> list[Pair]:
+        """Those of whom something waits, the longest first."""
+        return sorted([*self.ready, *self.late, *self.held], key=_since)
 
     def _cut(self, pair: Pair, keep: int) -> None:
-        queue = self.queues[pair]
-        while len(queue) > keep:
-            queue.pop()
-        if not queue:
-            del self.queues[pair]
-            self.lanes[pair].remove(pair)
+        while len(pair.said) > keep:
+            pair.said.pop()
+        if not pair.said:
+            pair.leave()
+
+    def end(self) -> None:
+        """The schedule is over: these are no deaths, for nobody is left to hear of them."""
+        for seat in self.seats.values():
+            self._bury(seat)
+        self.seats.clear()
+        self.silence()
 
     def silence(self) -> None:
         """Nobody is left who could hear anything."""
-        self.queues.clear()
-        self.timers.clear()
-        self.ready, self.late, self.held, self.lanes = Ready(), Ready(), Ready(), {}
+        for table in (self.pairs, self.timers, self.ready, self.late, self.held):
+            table.clear()
         self.stuck, self.room = "", None
 
     # -- time and chance ----------------------------------------------------------------------------------
     def step(self) -> bool:
         """Deliver one message or fire one timer; False if there is nothing left to do."""
         self.steps += 1
-        ready, queues, chance = self.ready, self.queues, self.chance
-        idle = not (ready.pairs or self.late.pairs)
+        lane, chance = self.ready, self.chance
+        idle = not (lane or self.late)
         if self.stuck and (self.now >= self.stuck_until or (idle and not self.timers)):
             self.release()
             return True
         if self.timers and (idle or chance() < self.early_share):
             self.now, _, target, message = heapq.heappop(self.timers)
             if target == self.stuck:
-                self._queue((target, target)).append(message)
-            else:
-                self._deliver(target, target, message)
+                self.send(target, target, message)
+            elif (seat := self.seats.get(target)) is not None:
+                self._deliver(target, seat, message, seat.address)
             return True
         if idle:
             return False
-        if self.late.pairs and (not ready.pairs or chance() < PATIENCE):
-            ready = self.late
-        pair = ready.pairs[int(chance() * len(ready.pairs))]
-        queue = queues[pair]
-        message = queue.popleft()
-        if not queue:
-            del queues[pair]
-            ready.remove(pair)
+        if self.late and (not lane or chance() < PATIENCE):
+            lane = self.late
+        pair = lane[int(chance() * len(lane))]
+        said = pair.said
+        message = said.popleft()
+        if not said:
+            pair.leave()
         self.now += 0.0002
-        self._deliver(pair[0], pair[1], message)
+        if (seat := self.seats.get(pair.target)) is not None:
+            self._deliver(pair.sender, seat, message, pair.address)
         return True
 
-    def _deliver(self, sender: str, target: str, message: Any) -> None:
-        seat = self.seats.get(target)
-        if seat is None:
-            return
+    def _deliver(self, sender: str, seat: Seat, message: Any, address: ActorAddress) -> None:
         if self.trace is not None and not isinstance(message, QUIET):
-            self.trace.append(f"{self.now:.4f} {sender} -> {target}: {told(message)}")
+            self.trace.append(f"{self.now:.4f} {sender} -> {seat.path}: {told(message)}")
         try:
-            seat.actor.receiveMessage(message, self.addresses[sender])
+            seat.actor.receiveMessage(message, address)
         except Crash:
-            self.note(f"{target} is killed while it handles {type(message).__name__}")
-            self.kill(target)
+            self.note(f"{seat.path} is killed while it handles {type(message).__name__}")
+            self.kill(seat.path)
             return
         if message.__class__ is ActorExitRequest:
-            self.note(f"{target} has left")
-            self.kill(target, last_words=False)
+            self.note(f"{seat.path} has left")
+            self.kill(seat.path, last_words=False)
 
     def note(self, line: str) -> None:
         if self.trace is not None:
             self.trace.append(f"{self.now:.4f} ** {line}")
+
+
+_since = operator.attrgetter("since")
 
 
 def _kind(path: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import actors.market
+import actors.member
 import actors.supervisor
 import actors.venue_keeper
 import actors.wal
@@ -21,7 +22,7 @@ from actors.positions import Positions
 from actors.strategist import Strategist
 from actors.wal import Wal
 from actors.wisher import Wisher
-from storage import chain, logs, replica, resolution
+from storage import chain, config, logs, replica, resolution
 from storage.log import Log
 from strategies import limits
 from tests.simulation import disk
@@ -42,14 +43,15 @@ class Now:
     world: Any = None
     folded: dict[tuple[int, int], Any]
     unpacked: dict[bytes, Any]
+    settings: dict[int, Any]
 
     def begin(self, world: Any) -> None:
-        self.world, self.folded, self.unpacked = world, {}, {}
+        self.world, self.folded, self.unpacked, self.settings = world, {}, {}, {}
 
 
 NOW = Now()
 _append, _open, _resolve, _heard = Log.append, Log.open, resolution.resolve, Wisher.heard
-_fold, _unpacked = replica.fold, replica.unpacked
+_fold, _unpacked, _settings_in = replica.fold, replica.unpacked, config.settings_in
 _terms_of = limits.terms_of
 
 
@@ -92,6 +94,14 @@ def unpacked(body: bytes):
     if body not in NOW.unpacked:
         NOW.unpacked[body] = _unpacked(body)
     return NOW.unpacked[body]
+
+
+def settings_in(message):
+    """The same tables are the same settings."""
+    known = NOW.settings.get(id(message))
+    if known is None:
+        known = NOW.settings[id(message)] = (_settings_in(message), message)
+    return known[0]
 
 
 def heard(self, answer, sender):
@@ -158,6 +168,8 @@ REPLACEMENTS: list[Replacement] = [
     (Actor, "beside", beside),
     (Actor, "now_ns", lambda _actor: NOW.world.now_ns()),
     (logs, "start", _nothing),
+    (actors.member, "settings_in", settings_in),
+    (actors.supervisor, "settings_in", settings_in),
     (actors.supervisor, "cast_of", lambda *_: CAST),
     (actors.supervisor, "PING_SECONDS", 8.0),  # Most of the talk, and least of it.
     (actors.supervisor, "SETTLE_PINGS", 1),

@@ -1,18 +1,33 @@
 """A Solana-like chain as a schedule draws it: slots, heights, forks, late landings, and nodes that mislead.
 
 It keeps its own books by undoing blocks, and shares no code with ours.  A block's height is its place in the
-chain; slots are skipped, so their numbers grow faster.  What is final is never undone.
+chain; slots are skipped, so their numbers grow faster.  What is final is undone once, if at all: by a new
+start of the whole cluster, or because the nodes have called final what was not.
 """
 
 import json
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from msgspec.structs import replace
+
 from actors.messages import NEVER, Asset, Tick, Units
-from chains.svm.evidence import Level, Progress, Question, Status, View, seen
+from chains.svm.evidence import SKIPPED, Level, Progress, Question, Status, View, is_undone, seen
 from chains.venue import Attempt, Receipt, Seen
-from tests.simulation.outside import CAPITAL, GAS, MINUTE_NS, T0, USDC, ForkVenue, drawn, exchanged, swap_of
+from tests.simulation.outside import (
+    CAPITAL,
+    GAS,
+    MINUTE_NS,
+    T0,
+    USDC,
+    ForkVenue,
+    chance_of,
+    drawn,
+    exchanged,
+    swap_of,
+)
 
 SLOTS_A_TICK, FINAL_DEPTH, FIRST_SLOT = 4, 7, 1_000
 PROVIDERS = ("alpha", "beta")
@@ -25,6 +40,7 @@ class Block:
     before: dict[Asset, int] = field(default_factory=dict)  # Balances, to go back to.
     receipts: dict[str, Receipt] = field(default_factory=dict)
     landed: list[str] = field(default_factory=list)
+    hash: str = ""
 
 
 @dataclass
@@ -40,8 +56,7 @@ class Flight:
 class SvmChain:
     """What really happened.  Lives as long as the schedule, whoever dies."""
 
-    fee_asset, approves, deep_ns = USDC, False, NEVER
-    deep = halted = False  # Nor is what is final undone by anything but a new start of the whole cluster.
+    fee_asset, approves, stolen = USDC, False, 0
     seed: int
     chance: random.Random
     faults: bool = True
@@ -49,6 +64,14 @@ class SvmChain:
     blocks: list[Block] = field(default_factory=lambda: [Block(FIRST_SLOT, T0)])
     final: int = 0  # The height up to which no fork can go back.
     forks: int = 0
+    deep_ns: int = NEVER  # From then on a fork may reach what is final; it does so once.
+    nobody_waits: Callable[[], bool] = lambda: True  # For what was asked before it, or is being written.
+    deep: bool = False  # It has ...
+    expired_height: int = 0  # Whatever was valid up to a height before this one.
+    undone: set[str] = field(default_factory=set)  # ... and these were gone.
+    halted: bool = False  # Whoever keeps the books has seen that.
+    gas_at_start: dict[Asset, int] = field(default_factory=dict)
+    made: int = 0  # Blocks, those that a fork has thrown out too.
     left: tuple[list[Block], int, str] = ([], 0, "")  # The branch given up last, and who is still on it.
     cut_slot: int = 0  # All nodes have lost what was before it ...
     cut_until_ns: int = 0  # ... until then.
@@ -77,6 +100,13 @@ class SvmChain:
 
     def receipt(self, tx_id: str) -> Receipt | None:
         return next((block.receipts[tx_id] for block in self.blocks if tx_id in block.receipts), None)
+
+    def hash_of(self, slot: int, blocks: list[Block] | None = None) -> str:
+        """Of the block in it, if there is one; nothing, if the chain has not come so far."""
+        found = self.blocks if blocks is None else blocks
+        if slot > found[-1].slot:
+            return ""
+        return next((block.hash for block in reversed(found) if block.slot == slot), SKIPPED)
 
     @property
     def landed_orders(self) -> list[str]:
@@ -111,6 +141,8 @@ class SvmChain:
         self.faults = self.faults and tick.at_ns < self.calm_ns
         if self.faults:
             self._mishap(tick.at_ns)
+        if tick.at_ns >= self.deep_ns and not self.deep and self.nobody_waits():
+            self._fork_deep()
         for _ in range(SLOTS_A_TICK):
             self._slot(self._next_slot(), tick.at_ns, 0.15)
         self.head_ns = tick.at_ns
@@ -125,6 +157,18 @@ class SvmChain:
         elif lot < 0.20:
             self.cut_slot = self.head.slot
             self.cut_until_ns = at_ns + self.chance.choice([2, 4, 8]) * MINUTE_NS
+
+    def _fork_deep(self) -> None:
+        """Down to the newest of the final blocks in which something of the wallet is.  Nobody is left behind,
+        and whatever had expired for good stays so.
+        """
+        used = [height for height in range(1, self.final + 1) if self.blocks[height].receipts]
+        if used:
+            self.deep = True
+            self.undone = {tx_id for block in self.blocks[used[-1] :] for tx_id in block.receipts}
+            self.expired_height, self.final = self.final, used[-1] - 1
+            self._fork(self.height - self.final)
+            self.left = ([], 0, "")
 
     def _fork(self, depth: int) -> None:
         """Another branch over the same slots; it skips more of them, so the height goes back."""
@@ -145,7 +189,8 @@ class SvmChain:
             return
         for tx_id, receipt in self.head.receipts.items():
             self.ever.setdefault(tx_id, []).append(receipt)  # A block on top of it: confirmed.
-        block = Block(slot, at_ns, dict(self.balance))
+        self.made += 1
+        block = Block(slot, at_ns, dict(self.balance), hash=f"block {self.made}")
         self.blocks.append(block)
         for tx_id in list(self.flights):
             if self._lands(tx_id, block):
@@ -160,7 +205,7 @@ class SvmChain:
             for each in self.flights[tx_id]
         )
         known = tx["token"] in self.prices and self.receipt(tx_id) is None
-        return due and known and self.height <= tx["last_valid_height"]
+        return due and known and max(self.height, self.expired_height) <= tx["last_valid_height"]
 
     def _executed(self, tx_id: str, tx: dict, block: Block) -> Receipt:
         self.balance[USDC] -= GAS
@@ -172,13 +217,14 @@ class SvmChain:
             self.balance[paid] -= amounts[0]
             self.balance[got] = self.balance.get(got, 0) + out
             block.landed.append(tx["order"])
-        return Receipt(tx_id, amounts != (0, 0), *map(Units, amounts), Units(GAS), block.at_ns, block.slot)
+        place = (block.at_ns, block.slot, block.hash)
+        return Receipt(tx_id, amounts != (0, 0), *map(Units, amounts), Units(GAS), *place)
 
 
 @lru_cache(maxsize=4_096)
 def _hole(seed: int, tx_id: str) -> str:
-    lot = random.Random(f"{seed}/{tx_id}/hole")
-    return lot.choice(PROVIDERS) if lot.random() < 0.15 else ""
+    hole = chance_of(seed, tx_id, "hole")
+    return hole.choice(PROVIDERS) if hole.random() < 0.15 else ""
 
 
 class SvmVenue(ForkVenue):
@@ -203,12 +249,13 @@ class SvmVenue(ForkVenue):
         tx_id = case.live.attempts[-1].tx_id if case.live.attempts else ""
         question = Question(case, wallet, at_ns, len(self.chain.providers))
         names = self.chain.chance.sample(self.chain.providers, len(self.chain.providers))
-        first = self._view(tx_id, names[0])
-        second = self._view(tx_id, names[1]) if first and not first.status and tx_id and names[1:] else None
+        first = self._view(case, tx_id, names[0])
+        doubtful = first and ((tx_id and not first.status) or is_undone(case, first))
+        second = self._view(case, tx_id, names[1]) if doubtful and names[1:] else None
         found, self.progress[tx_id] = seen(question, first, second, self.progress.get(tx_id, Progress()))
         return found
 
-    def _view(self, tx_id: str, provider: str) -> View | None:
+    def _view(self, case, tx_id: str, provider: str) -> View | None:
         chain = self.chain
         if self._happens(0.08):
             return None
@@ -219,7 +266,10 @@ class SvmVenue(ForkVenue):
         status = self._status(tx_id, provider, blocks[: head + 1], min(known_final, head - FINAL_DEPTH))
         if status and status.slot < first_slot:
             status = None
-        return View(provider, chain.blocks[final].slot, final, blocks[head].slot, True, status, first_slot)
+        told = View(provider, chain.blocks[final].slot, final, blocks[head].slot, True, status, first_slot)
+        if case.last_final is None:
+            return told
+        return replace(told, last_final=chain.hash_of(case.last_final.number, blocks[: head + 1]))
 
     def _lag(self, share: float) -> int:
         return self.chain.chance.randint(1, 12) if self._happens(share) else 0

@@ -13,5 +13,14 @@ class SvmNaive(ForkNaive):
         super().sign(signed)
 
     def at_the_end(self) -> None:
-        """Halted or not: whatever has bytes lands or expires."""
-        self.all_ended()
+        """Halted or not: whatever has bytes lands or expires, unless what was final is gone."""
+        if self.broken:
+            self.halted_and_explained()
+        else:
+            self.all_ended()
+
+    def undone(self, tx_id: str) -> bool:
+        return tx_id in self.chain.undone and self.signed[tx_id].order not in self.latest_ended
+
+    def may_be_gone(self, tx_id: str) -> bool:
+        return self.undone(tx_id)

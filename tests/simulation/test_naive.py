@@ -7,15 +7,21 @@ from msgspec.structs import replace
 
 from actors.messages import Allowed, Append, Deposited, Id, Landed, Leg, Order, Reversed, Reverted, RolledBack
 from chains.venue import Receipt
+from storage.holdings import holdings
 from storage.trades import local, opening, signing, trade
-from tests.deals import GAS, UNIT, USDC, WBTC, WETH, Desk, close, order, propose
+from tests.deals import GAS, UNIT, USDC, WBTC, WETH, Desk, close, order, propose, terms
 from tests.simulation.checks import Violation
 from tests.simulation.fork_checks import ForkNaive
 from tests.storage.test_legs import played
 
 
 class Told:
-    """A chain on which everything happens that is booked."""
+    """A chain on which everything happens that is booked, in one block."""
+
+    deep, halted, hash = False, False, "as it was"
+
+    def hash_of(self, _number: int) -> str:
+        return self.hash
 
     def __init__(self) -> None:
         self.ever: dict[str, list[Receipt]] = {}
@@ -34,7 +40,7 @@ class Told:
                 self._mined(body, isinstance(body, Allowed), 0, 0)
 
     def _mined(self, body, landed: bool, amount_in: int, amount_out: int) -> None:
-        receipt = Receipt(body.tx_id, landed, amount_in, amount_out, body.fee, 0, 1)
+        receipt = Receipt(body.tx_id, landed, amount_in, amount_out, body.fee, 0, 1, self.hash)
         self.ever.setdefault(body.tx_id, []).append(receipt)
         self.now[body.tx_id] = receipt
 
@@ -61,15 +67,18 @@ class Pair:
         self.read = len(self.desk.appends)
         assert self.naive.free() == self.desk.account().free
         assert self.naive.free_gas(GAS) == self.desk.books.ledger.account(GAS).free
+        owned = {asset: amount for asset, amount in self.naive.owned().items() if amount}
+        assert owned == holdings(self.desk.books)
 
 
+@pytest.mark.parametrize("tokens", [(WETH, WBTC), (GAS, WBTC)])  # The coin itself can be a position.
 @pytest.mark.parametrize("seed", range(6))
-def test_they_agree_on_what_is_free_of_both_assets(seed):
+def test_they_agree_on_what_is_free_of_both_assets(seed, tokens):
     chance, pair = Random(seed), Pair(1_000 * UNIT, 600)
     desk = pair.desk
-    desk.terms = replace(desk.terms, fee_asset=GAS, max_fee=9)
+    desk.terms = replace(terms(tokens=tokens), fee_asset=GAS, max_fee=9)
     for at_ns in range(1, 50):
-        token = chance.choice([WETH, WBTC])
+        token = chance.choice(tokens)
         verdict = desk.wish(close(token, at_ns) if token in desk.books.positions else propose(token, at_ns))
         if isinstance(verdict, Order):
             pair.compare()
@@ -134,3 +143,19 @@ def test_they_object_to_gas_that_is_not_there():
     with pytest.raises(Violation, match="no-overdraft"):
         pair.naive.write(append)
     assert USDC not in pair.naive.gas
+
+
+@pytest.mark.parametrize("hash", ["as it was", "another", ""])
+def test_they_object_to_whatever_is_signed_once_the_block_of_what_was_final_is_another_or_none(hash):
+    pair = Pair(1_000 * UNIT, 600)
+    desk, chain = pair.desk, pair.naive.chain
+    desk.bought(WETH, 7)
+    pair.compare()
+    chain.deep, chain.hash = True, hash
+    desk.sign(desk.wish(propose(WBTC, 1)).id)
+    if hash == "as it was":
+        pair.compare()
+        return
+    with pytest.raises(Violation, match=r"no-guess: Signed of .* on a broken chain"):
+        pair.compare()
+    assert pair.naive.broken

@@ -29,6 +29,7 @@ from actors.messages import (
     Lift,
     Propose,
     RunState,
+    Side,
     Start,
     Stop,
 )
@@ -48,13 +49,13 @@ from tests.simulation.market import prices_of, settings_of
 from tests.simulation.outside import MINUTE_NS, USDC, drawn
 from tests.simulation.scheduler import Crash, Scheduler
 from tests.simulation.stage import CAST, NOW, staged
+from tests.simulation.svm import SvmChain
 
 WORLDS_OF = 16  # So many schedules have the same prices and the same chain.
 REPEATED = (BALANCES, "execute ")
-MOST_STEPS = 60_000
 STUCK_LONG = 1_000.0  # Seconds: the supervisor gives up on who does not answer for so long.
 WISHERS = ("strategist.", "positions.")
-QUICK = 2_000  # Steps from the last mishap to the end.
+MOST_STEPS, QUICK = 60_000, 2_000  # In all; and from the last mishap to the end.
 ROOT = Path(tempfile.mkdtemp(prefix="holdfast-sim-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
 atexit.register(shutil.rmtree, ROOT, ignore_errors=True)
 venue_path(ROOT).write_text("The chain is in memory; an executor sees that it is there.")
@@ -83,7 +84,7 @@ class World:
         self.halts, self.operator_at, self.operator_does = 0, MOST_STEPS, Halt
         self.stick_at = MOST_STEPS
         self.halted_scope, self.operated_at = EVERYTHING, -MOST_STEPS
-        if isinstance(self.chain, EvmChain):
+        if isinstance(self.chain, EvmChain | SvmChain):
             self.chain.nobody_waits = self.nobody_waits
         if not calm:
             self.upset()
@@ -93,7 +94,8 @@ class World:
         actors = (seat.actor for seat in self.scheduler.seats.values())
         busy = any(isinstance(actor, Executor) and actor._busy() for actor in actors)
         said = any(
-            pair[0].startswith("executor.") and pair[1].startswith("wal.") for pair in self.scheduler.queues
+            pair.sender.startswith("executor.") and pair.target.startswith("wal.")
+            for pair in self.scheduler.waiting()
         )
         return not busy and not said
 
@@ -197,24 +199,23 @@ class World:
         With `whole` the run is drained and stopped; else it ends when the feed has, and all is quiet.
         """
         scheduler, chain, naive = self.scheduler, self.chain, self.naive
-        chance, often = self.chance.random, self.share / 5
+        step, chance, often = scheduler.step, self.chance.random, self.share / 5
+        ready, broadcasts = scheduler.ready, chain.broadcasts
         self.last_mishap = scheduler.steps
         while (state := self.supervisor.state) is not RunState.STOPPED:
             if state is RunState.FAILED:
                 self.again()
-            if not scheduler.queues:
-                if self.supervisor.stopping and not whole:
+            if not (ready or scheduler.late or scheduler.held):
+                if self.supervisor.stopping and not whole and not (naive.live and not naive.blocked):
                     break
                 self.check_idle()
             if naive.halts or chain.deep:
                 self.perhaps_stop()
-            if scheduler.steps >= self.operator_at:
-                self.perhaps_halt()
-            if scheduler.steps >= self.stick_at:
-                self.stick_somebody()
-            if not scheduler.step():
+            if scheduler.steps >= self.operator_at or scheduler.steps >= self.stick_at:
+                self.interfere()
+            if not step():
                 raise Violation("liveness: nobody has anything left to do")
-            if len(chain.broadcasts) > self.told_out:
+            if len(broadcasts) > self.told_out:
                 self.look_out()
             if self.mishaps:
                 if chance() <= often:
@@ -223,11 +224,18 @@ class World:
                 self.last_mishap = scheduler.steps if scheduler.stuck else scheduler.released
                 quick = scheduler.steps - self.last_mishap < QUICK
                 demand(quick, "liveness: no end so many steps after the last mishap")
-            if scheduler.steps >= MOST_STEPS:
-                raise Violation("liveness: no end after so many steps")
         self.quiet = scheduler.steps - max(self.last_mishap, scheduler.released)
         while whole and len(scheduler.seats) > 1 and scheduler.step():
             pass
+
+    def interfere(self) -> None:
+        """What was drawn for this step, if for none before MOST_STEPS: then this one is too long."""
+        if self.scheduler.steps >= MOST_STEPS:
+            raise Violation("liveness: no end after so many steps")
+        if self.scheduler.steps >= self.operator_at:
+            self.perhaps_halt()
+        if self.scheduler.steps >= self.stick_at:
+            self.stick_somebody()
 
     def perhaps_stop(self) -> None:
         """A wallet that is blocked, by a stranger or a broken chain, may never end: the operator ends it."""
@@ -322,14 +330,16 @@ class World:
             self.scheduler.note(f"{path}: {mind}"[:2_000])
 
     def check_twice(self) -> None:
-        """A start after the end changes nothing but what somebody remembers."""
-        before = dict(self.naive.kinds)
+        """A start after the end changes nothing but what somebody remembers, and what is still left over."""
+        before, known = dict(self.naive.kinds), set(self.naive.orders)
         self.mishaps, self.operator_at = 0, MOST_STEPS
         self.kill_all()
         self.start()
         self.to_the_end()
         new = {kind for kind, count in self.naive.kinds.items() if count != before.get(kind, 0)}
-        demand(new <= {"StateSaved"}, f"recovering twice is not recovering once: {new}")
+        taken_back = [order for id, order in self.naive.orders.items() if id not in known]
+        demand(all(order.side is Side.REVOKE for order in taken_back), f"a start has traded: {taken_back}")
+        demand(taken_back or new <= {"StateSaved"}, f"recovering twice is not recovering once: {new}")
 
 
 UNTOLD = {"settings", "run", "replica", "books", "feed", "recent", "trader", "peers", "seen", "start",
@@ -360,8 +370,10 @@ def world_of(seed: int, calm: bool = False) -> Iterator[World]:
         try:
             yield world
         finally:
-            world.kill_all()
+            world.scheduler.end()
             world.scheduler.killed, world.scheduler.watched = _nobody, {}  # No cycle: it is freed at once.
+            vars(world.chain).pop("nobody_waits", None)
+            NOW.begin(None)
 
 
 def play(seed: int, trace: list[str] | None = None) -> World:

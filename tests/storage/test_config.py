@@ -169,6 +169,7 @@ def test_a_typo_or_an_impossible_value_is_one_sentence_with_file_key_value_and_f
         ("[evm]\nprivate_send_url = 'a'", 'evm.private_send_url = "a"', "starts with https:// is wanted."),
         ("[evm]\nchain = 'a b'", 'evm.chain = "a b"', "such as ethereum."),
         ("[evm]\nstable = '0x12'", 'evm.stable = "0x12"', "40 hexadecimal digits."),
+        ("[evm]\nnative_as = 'cash'", 'evm.native_as = "cash"', '"quote" or "token" is wanted.'),
         ("[evm]\npools = ['0x12']", 'evm.pools = "0x12"', "40 hexadecimal digits."),
         (
             f"[evm]\npools = ['0x{'ab' * 20}', '0x{'AB' * 20}']",

@@ -21,6 +21,19 @@ def test_a_whole_consent_and_a_doctor_without_complaints_let_live_trading_start(
     assert caps_of(WHOLE) == (100_000_000, 10_000_000)
 
 
+def test_where_the_coin_itself_is_paid_with_caps_and_limits_are_coins_of_18_decimals(tmp_path):
+    evm = f'[evm]\nnative_as = "quote"\nrpc_urls = ["http://x"]\npools = ["0x{"12" * 20}"]'
+    live = '[live]\ni_understand = true\ncapital_cap = "1.5"\nposition_cap = "0.0000001"'
+    words = ['[run]\nmode = "live"\nfeed = "chain"', live, '[limits]\nmin_order = "0.00000001"']
+    words += ['[paper]\ngas = "0.000000001"', evm]
+    path = tmp_path / "my.toml"
+    path.write_text("\n".join(words))
+    assert caps_of(consent_of(load(path))) == (15 * 10**17, 10**11)
+    path.write_text("\n".join(words).replace('native_as = "quote"', 'native_as = "token"'))
+    with pytest.raises(ConfigError, match="the asset has 6 decimals"):
+        load(path)
+
+
 @pytest.mark.parametrize(
     ("change", "start"),
     [

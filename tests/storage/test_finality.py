@@ -8,12 +8,14 @@ from actors.messages import (
     KEY,
     WALLET,
     AlreadyClosing,
+    BlockId,
     Finalized,
     Id,
     PositionReversed,
     Refusal,
     Returned,
     Reversed,
+    Reverted,
     Side,
     Status,
 )
@@ -197,3 +199,35 @@ def test_money_set_aside_is_counted_once():
     desk = bought()
     assert desk.account().free == 1_000 * UNIT - 105
     assert local("x", Returned("o1", USDC, 0), 0).operation == "balance_add"
+
+
+# -- the last block in which something is final ------------------------------------------------------------
+def final_in(desk, order_id, number, hash):
+    desk.append(finality(desk.books, order_id, "deep enough", 0, BlockId(number, hash)))
+
+
+def test_the_newest_block_in_which_something_is_final_is_remembered_whatever_the_order_of_the_ends():
+    desk = sold()
+    assert desk.books.last_final is None
+    final_in(desk, "o2", 9, "0xb")
+    assert desk.books.last_final == BlockId(9, "0xb")
+    desk.append(opening(order("o3", amount=100, max_fee=5)))
+    desk.sign("o3")
+    desk.settle(Reverted("o3", desk.books.live["o3"].attempts[0].tx_id, "block 7", 1, BlockId(7, "0xa")))
+    assert desk.books.last_final == BlockId(9, "0xb")
+    desk.append(opening(order("o4", amount=100, max_fee=5)))
+    desk.sign("o4")
+    (case,) = under_way(desk.books)
+    assert (case.last_final, case.newest_block) == (BlockId(9, "0xb"), 9)
+
+
+@pytest.mark.parametrize(
+    ("scope", "kept"), [(WALLET, None), (EVERYTHING, BlockId(9, "0xb")), (KEY, BlockId(9, "0xb"))]
+)
+def test_whoever_lets_the_wallet_sign_again_takes_the_chain_as_it_stands(scope, kept):
+    desk = sold()
+    final_in(desk, "o2", 9, "0xb")
+    desk.append(halting("h1", scope, "what was final is gone", 3))
+    assert desk.books.last_final == BlockId(9, "0xb")
+    desk.append(lifting("l1", scope, "compared", 4))
+    assert desk.books.last_final == kept

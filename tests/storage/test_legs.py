@@ -7,8 +7,11 @@ from msgspec.structs import replace
 
 from actors.messages import (
     Allowed,
+    Append,
+    BlockId,
     Dead,
     Deposited,
+    Finalized,
     Landed,
     Leg,
     Order,
@@ -249,6 +252,23 @@ def test_a_swap_has_the_bytes_in_the_log_that_it_had_before_there_were_legs():
     )
     assert content_hash((trade("o1", "in_progress", swap, 0),)).hex() == "0e65850a9b398c8aa6bdd8648fc687b0"
     assert encoded(replace(swap, leg=Leg.APPROVE)).endswith(b',"slot":0,"leg":"approve"}')
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        (Landed("o1", "t1", "e", 1, 2, 3, False, 4), b'"fee":3,"final":false,"block":4}'),
+        (Reverted("o1", "t1", "e", 3), b'"tx_id":"t1","evidence":"e","fee":3}'),
+        (Finalized("o1", "t1", "e"), b'"tx_id":"t1","evidence":"e"}'),
+    ],
+)
+def test_an_end_that_names_no_block_has_the_bytes_that_it_had_before_ends_named_any(end, told):
+    assert encoded(end).endswith(told)
+    named = replace(end, in_block=BlockId(7, "0xa"))
+    assert encoded(named).endswith(told[:-1] + b',"in_block":{"number":7,"hash":"0xa"}}')
+    for each in (end, named):
+        rows, _ = chained(Append("a", (trade("o1", Status.COMPLETED, each, 0),)), Head())
+        assert record_of(rows[0]).body == each
 
 
 def test_what_is_left_out_of_a_record_is_read_back_whatever_its_texts_hold():

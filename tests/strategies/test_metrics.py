@@ -25,6 +25,16 @@ def curve(steps) -> np.ndarray:
 
 
 # -- the same figures once more, without numpy --
+def test_the_last_step_of_a_long_series_is_not_forgotten():
+    step = 300 * 10**9
+    first = 1_672_531_500 * 10**9
+    for steps in (1, 104_831, 10**6):
+        grid = metrics.grid_of(np.array([first, first + steps * step]), step)
+        assert (int(grid[0]), int(grid[-1]), len(grid)) == (first, first + steps * step, steps + 1)
+    late = metrics.grid_of(np.array([first, first + 3 * step // 2]), step)
+    assert late.tolist() == [first, first + step, first + 2 * step]
+
+
 def naive_returns(equity):
     return [after / before - 1 for before, after in pairwise(equity)]
 

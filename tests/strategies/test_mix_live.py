@@ -36,8 +36,8 @@ def rebalances_in(data_dir) -> list[Rebalanced]:
     return [body for body in bodies if isinstance(body, Rebalanced)]
 
 
-def wait_for(data_dir, count: int) -> None:
-    for _ in range(2_000):
+def wait_for(data_dir, count: int, seconds: int = 100) -> None:
+    for _ in range(20 * seconds):
         with suppress(log.LogError):  # The run is about to make its log.
             if len(rebalances_in(data_dir)) >= count:
                 return

@@ -36,7 +36,9 @@ def field(tmp_path_factory):
         ("momentum.entry_bars=10..25:10", (10, 20)),
         ("momentum.form=donchian,tsmom", ("donchian", "tsmom")),
         ("limits.min_order=5,10", ("5", "10")),
-        ("scalping.enabled=true", (True,)),
+        ("mix.enabled=false,true", (False, True)),
+        ("mix.decay=0.95", (0.95,)),
+        ("ai.kelly=0.1..0.3:0.1", (0.1, 0.2, 0.3)),
     ],
 )
 def test_an_axis_is_what_is_typed_and_no_digit_more(text, values):
@@ -46,7 +48,15 @@ def test_an_axis_is_what_is_typed_and_no_digit_more(text, values):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("paper.capital=5", "name a setting of momentum, scalping, exits, limits"),
+        ("paper.capital=5", "name a setting of momentum, scalping, ai, exits, limits, mix"),
+        ("ai.enabled=true", "which strategies play is for --strategy to say"),
+        ("scalping.enabled=true", "which strategies play is for --strategy to say"),
+        ("ai.model=a,b", "a model is trained, and not varied; name it in config.toml"),
+        ("ai.timeframe_minutes=5,15", "a model knows bars of what it was trained on alone"),
+        ("mix.shadows=ai", "a list is not varied; write it into config.toml"),
+        ("mix.floor=5", "write one of enabled, momentum_bps"),
+        ("ai.kelly=2", "is not possible"),
+        ("mix.floor_bps=20000", "is not possible"),
         ("momentum.entry=5", "there is no such setting; write one of form, timeframe_minutes"),
         ("momentum.entry_bars", "write key=values"),
         ("momentum.entry_bars=0", "a whole number above 0"),

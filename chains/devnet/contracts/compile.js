@@ -1,11 +1,13 @@
-// Compiles the contracts beside it into JSON files; the same source and compiler give the same bytes.
+// Compiles the contracts of both folders into JSON files; the same source and compiler give the same bytes.
 const crypto = require("crypto");
 const fs = require("fs");
 const path = require("path");
 const solc = require("solc");
 
-const names = fs.readdirSync(__dirname).filter((name) => name.endsWith(".sol"));
-const sources = names.map((name) => [name, { content: fs.readFileSync(path.join(__dirname, name), "utf8") }]);
+const folders = [__dirname, path.join(__dirname, "../../evm/contracts")];
+const files = folders.flatMap((folder) =>
+  fs.readdirSync(folder).filter((name) => name.endsWith(".sol")).map((name) => path.join(folder, name)));
+const sources = files.map((file) => [path.basename(file), { content: fs.readFileSync(file, "utf8") }]);
 const output = JSON.parse(solc.compile(JSON.stringify({
   language: "Solidity",
   sources: Object.fromEntries(sources),
@@ -13,7 +15,7 @@ const output = JSON.parse(solc.compile(JSON.stringify({
     optimizer: { enabled: true, runs: 200 },
     evmVersion: "paris",
     metadata: { bytecodeHash: "none" },
-    outputSelection: { "*": { "*": ["abi", "evm.bytecode.object"] } },
+    outputSelection: { "*": { "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"] } },
   },
 })));
 
@@ -22,12 +24,15 @@ if ((output.errors ?? []).length) process.exit(1); // Warnings too: these contra
 
 // Whoever changes a source and forgets to compile it is told so by a test.
 const digest = (text) => crypto.createHash("sha256").update(text).digest("hex");
-const sha256 = Object.fromEntries(sources.map(([name, source]) => [name, digest(source.content)]));
 
-for (const file of names) {
-  const name = path.basename(file, ".sol");
-  const { abi, evm } = output.contracts[file][name];
-  const made = { contractName: name, compiler: solc.version(), sha256, abi, bytecode: "0x" + evm.bytecode.object };
-  fs.writeFileSync(path.join(__dirname, `${name}.json`), JSON.stringify(made, null, 1) + "\n");
-  console.log(`${name}: ${evm.bytecode.object.length / 2} bytes`);
+for (const file of files) {
+  const folder = path.dirname(file), name = path.basename(file, ".sol");
+  const { abi, evm } = output.contracts[path.basename(file)][name];
+  const beside = sources.filter(([other]) => fs.existsSync(path.join(folder, other)));
+  const sha256 = Object.fromEntries(beside.map(([other, { content }]) => [other, digest(content)]));
+  const code = folder === __dirname ? { bytecode: evm.bytecode } : { deployedBytecode: evm.deployedBytecode };
+  const [[kind, { object }]] = Object.entries(code);
+  const made = { contractName: name, compiler: solc.version(), sha256, abi, [kind]: "0x" + object };
+  fs.writeFileSync(path.join(folder, `${name}.json`), JSON.stringify(made, null, 1) + "\n");
+  console.log(`${name}: ${object.length / 2} bytes`);
 }

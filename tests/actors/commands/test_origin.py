@@ -4,8 +4,10 @@ import pytest
 from msgspec.structs import replace
 
 from actors.commands import origin
+from actors.commands.origin import place_of
 from actors.commands.refused import CannotRunError
 from storage.config import Run
+from storage.config_evm import Evm
 
 
 @pytest.fixture
@@ -62,6 +64,14 @@ def test_books_of_one_chain_do_not_go_on_on_another(tmp_path):
     origin.check(run, tmp_path, "base")
     with pytest.raises(CannotRunError, match=r"a run on the base market .* not on the bsc market"):
         origin.check(run, tmp_path, "bsc")
+
+
+def test_books_that_know_the_coin_as_gas_do_not_go_on_where_it_is_traded(tmp_path):
+    run, gas, quote = Run(feed="chain"), *(place_of(Evm(native_as=each)) for each in ("", "quote"))
+    origin.remember(run, tmp_path, gas)
+    origin.check(run, tmp_path, "ethereum")
+    with pytest.raises(CannotRunError, match=r"not on the ethereum \(its coin as quote\) market"):
+        origin.check(run, tmp_path, quote)
 
 
 def test_what_evm_names_is_nothing_to_a_run_on_another_market(tmp_path):

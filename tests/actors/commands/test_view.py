@@ -92,6 +92,14 @@ def test_tokens_of_a_chain_have_their_symbols_and_fees_their_coin_within_80_colu
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_amounts_of_a_chains_own_coin_are_shown_to_millionths():
+    coin = {"quote": "base:ETH", "fee_asset": "base:ETH", "quote_decimals": 18, "free": 123_456_789 * 10**9}
+    text = drawn(report(facts={**LIVE_FACTS, "portfolio": coin | {"fees": 3 * 10**15}}, mode="live"))
+    rows = [" ".join(row.split()) for row in text.splitlines()]
+    assert "fees 0.003000" in rows
+    assert any("0.123457" in row for row in rows)
+
+
 def test_what_a_reorg_can_still_take_back_and_a_halt_are_shown_where_there_are_any():
     assert "not final yet" not in drawn(report())
     books = {**FACTS["portfolio"], "unsettled": 70_000_000, "halts": {"wallet": "a rumour"}}
@@ -99,6 +107,14 @@ def test_what_a_reorg_can_still_take_back_and_a_halt_are_shown_where_there_are_a
     (row,) = (line for line in text.splitlines() if "not final yet" in line)
     assert "70.00" in row
     assert "HALTED (wallet): a rumour" in text
+
+
+def test_what_a_router_may_still_take_is_shown_and_why_it_is_not_taken_back_yet():
+    executor = {"left_over": {ALFA: str(2**256 - 1)}, "put_off": {f"revoke:{ALFA}:7": "gas is over the cap"}}
+    text = drawn(report(facts={**LIVE_FACTS, "executor": executor}, mode="live"), width=300)
+    assert f"may still take {2**256 - 1} base units of [bold]ALFA" in text
+    assert "it is being taken back, but gas is over the cap" in text
+    assert "may still take" not in drawn(report(facts=LIVE_FACTS, mode="live"))
 
 
 def test_what_a_strategy_says_of_itself_is_shown():

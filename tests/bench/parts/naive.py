@@ -5,15 +5,13 @@ It quotes, simulates buying and selling, estimates, signs and sends; whoever kil
 
 import time
 
-from eth_abi.abi import encode
 from eth_account import Account
 from web3 import HTTPProvider, Web3
 
 from chains.devnet.devnet import Devnet
 from chains.devnet.wallets import TRADER
-from chains.evm.calldata import APPROVE, BALANCE_OF, GET_AMOUNTS_OUT, Swap
+from chains.evm.calldata import ALLOWANCE, APPROVE, BALANCE_OF, GET_AMOUNTS_OUT, Swap
 from chains.evm.routes import Route, Version, swap_call
-from chains.evm.tokens import ALLOWANCE
 
 AMOUNT = 100 * 10**6
 
@@ -46,7 +44,7 @@ class Naive:
         tip = eth.max_priority_fee
         out = self._read(GET_AMOUNTS_OUT.on(self.router, AMOUNT, self.route.path))
         bought = int.from_bytes(out[-32:])
-        eth.call({"to": self.quote, "data": ALLOWANCE + encode(["address", "address"], [me, self.router])})
+        self._read(ALLOWANCE.on(self.quote, me, self.router))
         back = self._swap(self.route.backwards, bought, 1)
         calls = [
             BALANCE_OF.on(self.token, me), self._swap(self.route, AMOUNT, 1), BALANCE_OF.on(self.token, me),

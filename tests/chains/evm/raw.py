@@ -41,6 +41,10 @@ def v3_swap(pool, recipient, changes, index=0, root=1 << 96, liquidity=10**18):
     return log(pool, topics, words(*changes, root, liquidity, 0), index)
 
 
+def withdrawal(holder, amount, index=0, wrapped=WETH):
+    return log(wrapped, [logs.WITHDRAWAL, topic(holder)], words(amount), index)
+
+
 def sync(pool, reserves, index=0):
     return log(pool, [logs.V2_SYNC], words(*reserves), index)
 

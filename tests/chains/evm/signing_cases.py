@@ -20,6 +20,7 @@ DEADLINE_S = 1_800_000_000
 GWEI, ETHER = 10**9, 10**18
 CENT = 10**4  # Of USDC, base units.
 UNLIMITED = 2**256 - 1
+ITSELF = address(2)  # SwapRouter02, as a recipient.
 
 
 def asset(contract):
@@ -61,11 +62,23 @@ def approve(spender, amount):
 
 
 V2_NAME = "swapExactTokensForTokens(uint256,uint256,address[],address,uint256)"
-V2_TAXED = V2_NAME.replace("Tokens(", "TokensSupportingFeeOnTransferTokens(")
+V2_GETS = V2_NAME.replace("ForTokens(", "ForETH(")
+V2_PAYS = "swapExactETHForTokens(uint256,address[],address,uint256)"
+
+
+def taxed(name):
+    return name.replace("(", "SupportingFeeOnTransferTokens(")
+
+
+V2_TAXED = taxed(V2_NAME)
 
 
 def v2(amount, least, path, to, deadline=DEADLINE_S, name=V2_NAME):
     return call(name, amount, least, 160, to, deadline, len(path), *path)
+
+
+def v2_pays(least, path, to, name=V2_PAYS):
+    return call(name, least, 128, to, DEADLINE_S, len(path), *path)
 
 
 def v3_single(amount, least, paid, bought, to, fee=3000, limit=0):
@@ -77,6 +90,10 @@ def v3_path(amount, least, path, fees, to):
     packed = path[0][2:] + "".join(f"{fee:06x}{token[2:]}" for fee, token in zip(fees, path[1:], strict=True))
     head = call("exactInput((bytes,address,uint256,uint256))", 32, 128, to, amount, least, len(packed) // 2)
     return head + padded(packed.lower())
+
+
+def unwrap(least, to):
+    return call("unwrapWETH9(uint256,address)", least, to)
 
 
 def padded(digits):
@@ -107,7 +124,6 @@ def honest(wallet):
     """By name, each for another leg or another way to swap."""
     buy = order()
     sell = order(side=Side.SELL, amount_in=12_345, quote=asset(WETH))
-    native = order(quote=NATIVE, amount_in=ETHER // 100)
     out = quoted(V2, (USDC, MEME))
     least = out.min_amount_out
     hops, fees = (USDC, WETH, MEME), (500, 10_000)
@@ -123,16 +139,49 @@ def honest(wallet):
         "v3 hop": (buy, Leg.SWAP, V3, multicall(v3_path(buy.amount_in, least, hops, fees, wallet)),
                    quoted(V3, hops, fees)),
         "cancel": (buy, Leg.CANCEL, wallet, "0x", None),
-        "wrap": (native, Leg.WRAP, WETH, call("deposit()"), None),
-        "unwrap": (replace(native, side=Side.SELL), Leg.UNWRAP, WETH, call("withdraw(uint256)", 77),
-                   quoted(V2, (MEME, WETH), amount_out=77)),
     }  # fmt: skip
     made = {
         name: SignRequest(Id(f"sign:{name}"), each, leg, transaction(to, data), evidence)
         for name, (each, leg, to, data, evidence) in legs.items()
     }
-    made["wrap"] = changed(made["wrap"], value=ETHER // 100)
-    return made
+    return made | of_the_coin(wallet)
+
+
+PAYS_COIN = order(quote=NATIVE, amount_in=ETHER // 100)
+GETS_COIN = order(quote=NATIVE, side=Side.SELL, amount_in=12_345)
+
+
+def of_the_coin(wallet):
+    """Swaps from and to the native coin itself, as the quote and as the token."""
+    least = least_out(1_000_003, 50)
+    buys, sells = order(token=NATIVE), order(token=NATIVE, side=Side.SELL, amount_in=ETHER // 100)
+    there, back, hops = (WETH, MEME), (MEME, WETH), (WETH, DAI, MEME)
+    dollars, coins = (WETH, USDC), (USDC, WETH)
+    single = v3_single(PAYS_COIN.amount_in, least, *there, wallet)
+    path = v3_path(PAYS_COIN.amount_in, least, hops, (500, 100), wallet)
+    swaps = {
+        "v2 pays": (PAYS_COIN, V2, v2_pays(least, there, wallet), there, ()),
+        "v2 pays taxed": (PAYS_COIN, V2, v2_pays(least, there, wallet, taxed(V2_PAYS)), there, ()),
+        "v2 gets": (GETS_COIN, V2, v2(12_345, least, back, wallet, name=V2_GETS), back, ()),
+        "v2 gets taxed": (GETS_COIN, V2, v2(12_345, least, back, wallet, name=taxed(V2_GETS)), back, ()),
+        "v3 pays": (PAYS_COIN, V3, multicall(single), there, (3000,)),
+        "v3 pays hop": (PAYS_COIN, V3, multicall(path), hops, (500, 100)),
+        "v3 gets": (GETS_COIN, V3, multicall(v3_single(12_345, least, *back, ITSELF), unwrap(least, wallet)),
+                    back, (3000,)),
+        "v3 gets hop": (GETS_COIN, V3, multicall(
+            v3_path(12_345, least, hops[::-1], (100, 500), ITSELF), unwrap(least, wallet)),
+            hops[::-1], (100, 500)),
+        "the coin sold": (sells, V2, v2_pays(least, dollars, wallet), dollars, ()),
+        "the coin bought": (buys, V3, multicall(v3_single(buys.amount_in, least, *coins, ITSELF),
+                                                unwrap(least, wallet)), coins, (3000,)),
+    }  # fmt: skip
+    return {
+        name: SignRequest(
+            Id(f"sign:{name}"), each, Leg.SWAP,
+            transaction(to, data, value=each.amount_in if path[0] == WETH else 0), quoted(to, path, fees),
+        )
+        for name, (each, to, data, path, fees) in swaps.items()
+    }  # fmt: skip
 
 
 def standing_for(request):

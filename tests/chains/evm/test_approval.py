@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chains.evm.approval import Step, Token, approve, decide, read_allowance, token_kind, unproven
+from chains.evm.approval import Step, Token, approve, decide, token_kind, unproven
 from chains.evm.values import Declined
 from chains.venue import Unanswered
 
@@ -92,4 +92,8 @@ def test_an_approval_is_for_a_spender_and_exactly_the_amount():
     call = approve(token, spender, 7)
     assert call.to == token
     assert call.data[4:] == int(spender, 16).to_bytes(32) + (7).to_bytes(32)
-    assert read_allowance((7).to_bytes(32)) == 7
+
+
+def test_what_was_allowed_for_another_order_is_replaced_though_it_is_just_as_much():
+    assert decide(AMOUNT, AMOUNT, Token.ACCEPTS, own=False) is Step.EXACT
+    assert decide(AMOUNT, AMOUNT, Token.REJECTS, own=False) is Step.ZERO_FIRST

@@ -1,7 +1,7 @@
 """Calls and answers of contracts: against the signatures that they stand for, and against odd answers."""
 
 import pytest
-from eth_abi.abi import encode
+from eth_abi.abi import decode, encode
 from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,8 +26,8 @@ def test_a_selector_is_the_start_of_its_signatures_hash(method):
 
 
 def test_every_method_of_the_file_is_among_those():
-    assert len(calldata.METHODS) == 26
-    assert len({method.selector for method in calldata.METHODS}) == 26
+    assert len(calldata.METHODS) == 32
+    assert len({method.selector for method in calldata.METHODS}) == 32
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,7 @@ def test_every_method_of_the_file_is_among_those():
         (logs.V2_SYNC, "Sync(uint112,uint112)"),
         (logs.V2_SWAP, "Swap(address,uint256,uint256,uint256,uint256,address)"),
         (logs.V3_SWAP, "Swap(address,address,int256,int256,uint160,uint128,int24)"),
+        (logs.WITHDRAWAL, "Withdrawal(address,uint256)"),
     ],
 )
 def test_a_topic_is_its_events_hash(topic, signature):
@@ -80,6 +81,43 @@ def test_a_v3_swap_over_a_token_in_the_middle_packs_its_path():
     assert path in data
 
 
+@pytest.mark.parametrize(("taxed", "selector"), [(False, "7ff36ab5"), (True, "b6f9de95")])
+def test_a_v2_swap_of_the_native_coin_sends_what_it_pays(taxed, selector):
+    call = v2_swap(ROUTER, swap(path=(WETH, USDC), pays_native=True), taxed)
+    path = int(WETH, 16), int(USDC, 16)
+    assert (call.to, call.value) == (ROUTER, 10**9)
+    assert call.data == bytes.fromhex(selector) + words(5, 0x80, int(ME, 16), 99, 2, *path)
+
+
+@pytest.mark.parametrize(("taxed", "selector"), [(False, "18cbafe5"), (True, "791ac947")])
+def test_a_v2_swap_for_the_native_coin_is_one_for_its_wrapped_form_by_another_name(taxed, selector):
+    call, plain = (v2_swap(ROUTER, swap(gets_native=native), taxed) for native in (True, False))
+    assert (call.data[:4].hex(), call.data[4:], call.value) == (selector, plain.data[4:], 0)
+
+
+def test_a_v3_swap_of_the_native_coin_is_one_of_its_wrapped_form_with_a_value():
+    paid, plain = (
+        v3_swap(ROUTER, swap(path=(WETH, USDC), pays_native=each), (500,)) for each in (True, False)
+    )
+    assert (paid.data, paid.value, plain.value) == (plain.data, 10**9, 0)
+
+
+@pytest.mark.parametrize("path", [(USDC, WETH), (USDC, WBTC, WETH)])
+def test_a_v3_swap_for_the_native_coin_pays_the_router_which_unwraps_for_us(path):
+    fees = (500,) * (len(path) - 1)
+    deadline, calls = decode(
+        ["uint256", "bytes[]"], v3_swap(ROUTER, swap(path=path, gets_native=True), fees).data[4:]
+    )
+    inner = bytes.fromhex(
+        v3_swap(ROUTER, swap(path=path), fees).data.hex().replace(ME[2:].lower(), "2".zfill(40))
+    )
+    assert deadline == 99
+    assert calls == (
+        decode(["uint256", "bytes[]"], inner[4:])[1][0],
+        bytes.fromhex("49404b7c") + words(5, int(ME, 16)),
+    )
+
+
 def test_a_quote_of_v3_takes_the_form_of_its_path():
     assert v3_quote(ROUTER, (USDC, WETH), (500,), 7).data[:4].hex() == "c6a5026a"
     assert v3_quote(ROUTER, (USDC, WETH, WBTC), (500, 100), 7).data[:4].hex() == "cdca1753"
@@ -104,6 +142,9 @@ def test_a_transfer_of_nothing_has_neither_data_nor_value():
         ({"recipient": "0x0000000000000000000000000000000000000001"}, "a meaning of their own"),
         ({"recipient": "0x0000000000000000000000000000000000000002"}, "a meaning of their own"),
         ({"deadline": -1}, "can not be called"),
+        ({"pays_native": True, "gets_native": True}, "for itself"),
+        ({"pays_native": True, "amount_in": 0}, "amount_in is 0"),
+        ({"gets_native": True, "min_amount_out": 0}, "min_amount_out is 0"),
     ],
 )
 @pytest.mark.parametrize(

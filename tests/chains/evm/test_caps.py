@@ -81,6 +81,8 @@ SWEEP = call("sweepToken(address,uint256,address)", USDC, 0, STRANGER)
 V2_DATA = HONEST["v2"].transaction.data
 HOP = (USDC, WETH, MEME)
 HOSTILE = {  # The request, and how the sentence begins.
+    "approving for an order that only takes back": (by_order("approve", side=Side.REVOKE), "leg: approve"),
+    "a swap for an order that only takes back": (by_order("v2", side=Side.REVOKE), "leg: swap; revoke"),
     "another chain": (changed(HONEST["v2"], chain_id=1), "chain_id: 1; 31337"),
     "another router": (changed(HONEST["v2"], to=STRANGER), f"to: {STRANGER}; a configured router"),
     "a V2 swap at the V3 router": (changed(HONEST["v2"], to=V3), f"to: {V3}; a configured router"),
@@ -172,12 +174,6 @@ HOSTILE = {  # The request, and how the sentence begins.
     "value with a cancellation": (changed(HONEST["cancel"], value=1), "value: 1; 0"),
     "a cancellation to a stranger": (changed(HONEST["cancel"], to=STRANGER), f"to: {STRANGER}; {WALLET}"),
     "a cancellation that calls": (data("cancel", TRANSFER), "data: the function 0xa9059cbb"),
-    "more wrapped than the order pays": (
-        changed(HONEST["wrap"], value=10**18), "value: 1000000000000000000; 10000000000000000"),
-    "a wrap into another contract": (changed(HONEST["wrap"], to=STRANGER), f"to: {STRANGER}; {WETH}"),
-    "a wrap for an order that pays dollars": (
-        by_order("wrap", quote=asset(USDC)), f"what the order pays: {USDC}; {WETH}"),
-    "another amount unwrapped": (data("unwrap", call("withdraw(uint256)", 78)), "amount: 78; 77"),
     "a fee over the cap": (
         changed(HONEST["v2"], max_fee_per_gas=50 * GWEI + 1), "max_fee_per_gas: 50000000001; at most 50"),
     "a tip over the fee": (
@@ -197,11 +193,10 @@ HOSTILE = {  # The request, and how the sentence begins.
     "a fee in dollars": (by_order("v2", fee_asset=asset(USDC)), "order.fee_asset: "),
     "a token without an address": (by_order("v2", token="paper:MEME"), "order: paper:MEME"),
     "a token in lower case": (by_order("v2", token=asset(MEME).lower()), "order: devnet:0x"),
+    "a token of another chain": (by_order("v2", token=f"base:{MEME}"), f"order: base:{MEME}; an asset of"),
+    "dollars of another chain": (by_order("v2", quote=f"base:{USDC}"), f"order: base:{USDC}; an asset of"),
     "an order of nothing": (by_order("approve", amount_in=0), "order.amount_in: 0; at least 1"),
     "a negative slippage": (by_order("v2", slippage_bps=-1), "order.slippage_bps: -1; at least 0"),
-    "an unwrap at another contract": (changed(HONEST["unwrap"], to=STRANGER), f"to: {STRANGER}; {WETH}"),
-    "an unwrap for an order that sells for dollars": (
-        by_order("unwrap", quote=asset(USDC)), f"what the order buys: {USDC}; {WETH}"),
     "a sell's bytes for a buy": (by_order("v2 taxed", side=Side.BUY), "path[0]: "),
 }  # fmt: skip
 
@@ -309,7 +304,7 @@ def test_bytes_of_which_one_is_changed_are_refused_or_say_an_earlier_deadline(na
     raw[at] = draw.draw(st.integers(0, 255).filter(lambda value: value != raw[at]))
     mutated = changed(request, data="0x" + raw.hex())
     if judged(mutated) is None:
-        before, after = decoded(request.transaction.data), decoded(mutated.transaction.data)
+        before, after = decoded(request.transaction), decoded(mutated.transaction)
         assert request.leg in {Leg.SWAP, Leg.REVOKE}
         if request.leg is Leg.SWAP:
             assert replace(after, deadline=before.deadline) == before

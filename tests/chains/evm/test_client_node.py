@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from aiohttp import web
 from eth_account import Account
 
 from chains.evm.connection import Limits, Paces, WrongChain, retry_after
@@ -11,7 +10,7 @@ from chains.evm.node import Ask, Node, Revert
 from chains.evm.wire import Block, Receipt, Transaction
 from chains.venue import Taken, Unanswered
 from tests.chains.evm.fake_chain import CHAIN_ID, OTHER, TOKEN, WALLET, FakeChain, name
-from tests.devnet.proxy import Fault, Proxy, RpcRefusal
+from tests.devnet.proxy import Fault, Proxy, RpcRefusal, told
 
 LIMITS = Limits(connect_seconds=5.0, answer_seconds=5.0, requests_per_second=1_000, seed=3)
 SIGNED = Account.from_key("0x" + "01" * 32).sign_transaction(
@@ -169,13 +168,16 @@ def test_a_block_with_a_field_that_is_none_is_unanswered(field, value):
 
 @pytest.mark.parametrize("body", [[], "text", 5, None, {"jsonrpc": "1.0", "result": "0x1"}])
 def test_an_answer_that_is_no_json_rpc_is_unanswered(body, monkeypatch):
-    monkeypatch.setattr("tests.devnet.proxy._json", lambda _asked, **_: web.json_response(body))
+    def instead(asked, **fields):
+        return body if len(fields) == 2 else told(asked, **fields)
+
+    monkeypatch.setattr("tests.devnet.proxy.told", instead)
     answer, _ = asked(FakeChain(), head, rule=always(Fault.BOTH))
     assert answer.sentence.endswith("the answer is no JSON-RPC")
 
 
 def test_an_answer_that_is_too_large_is_not_read_to_its_end(monkeypatch):
-    monkeypatch.setattr("chains.evm.connection.LARGEST_BODY", 10_000)
+    monkeypatch.setattr("chains.evm.provider.LARGEST_BODY", 10_000)
     chain = FakeChain()
     chain.lies["eth_getCode"] = "0x" + "00" * 10_000
     answer, _ = asked(chain, lambda node: node.code(OTHER))

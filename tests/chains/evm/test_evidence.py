@@ -3,8 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
-from actors.messages import NEVER, Allowed, Landed, Leg, Signed
+from actors.messages import NEVER, Allowed, BlockId, Landed, Leg, Signed
 from chains.evm.evidence import Chain, Question, View, raised, seen
+from chains.resolution import ending
 from chains.venue import Receipt
 from storage import evidence
 from storage.books import LegDone, LiveOrder
@@ -170,10 +171,46 @@ def test_one_node_or_an_old_block_can_not_say_that_what_was_final_is_gone(case, 
 @pytest.mark.parametrize("case", [LATER, replace(PENDING, touched_ns=44), replace(BOOKED, touched_ns=44)])
 def test_two_nodes_say_so_even_if_it_is_being_used_again_or_they_differ_in_receipts(case):
     again = replace(UNDONE, count=9)
-    assert "nonce 6 was used for good, and two nodes say that at block 60" in told(case, again, again).broken
+    assert (
+        "nonce 6 was used for good, and two nodes say at block 60 that it is not"
+        in told(case, again, again).broken
+    )
     torn = replace(again, receipts=(receipt(59),))
     assert told(case, again, torn).broken
     assert action(case, again, torn) in {Action.BLOCK, Action.WAIT}
+
+
+FINAL_IN = replace(LATER, last_final=BlockId(40, "0xa"), newest_block=40)
+AS_IT_WAS, ANOTHER = (replace(FREE, last_final=hash) for hash in ("0xa", "0xb"))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "node", "broken"),
+    [
+        (AS_IT_WAS, AS_IT_WAS, Node.OK, False),
+        (ANOTHER, ANOTHER, Node.DISAGREES, True),
+        (ANOTHER, None, Node.DISAGREES, False),  # One node alone.
+        (ANOTHER, AS_IT_WAS, Node.DISAGREES, False),
+        (replace(ANOTHER, at_ns=44), replace(ANOTHER, at_ns=44), Node.DISAGREES, False),
+        (replace(FREE, head=39), replace(FREE, head=39), Node.LAGGING, False),  # It has not come so far.
+    ],
+)
+def test_nonces_that_are_used_again_at_once_hide_nothing_for_the_final_block_is_another(
+    first, second, node, broken
+):
+    found = told(FINAL_IN, first, second)
+    assert (found.evidence.node, bool(found.broken)) == (node, broken)
+    if broken:
+        assert "block 40 was final, and two nodes say that it is another now" in found.broken
+        assert action(FINAL_IN, first, second) is Action.BLOCK
+
+
+@pytest.mark.parametrize(("block", "named"), [(58, None), (57, BlockId(57, "0xc"))])
+def test_what_is_booked_for_good_names_its_block(block, named):
+    view = with_receipt(block)
+    view = replace(view, receipts=(replace(view.receipts[0], block_hash="0xc"),))
+    assert told(LIVE, view).final_block == named
+    assert ending(LIVE.live, Action.SETTLE_LANDED, told(LIVE, view)).in_block == named
 
 
 # -- the nonce ---------------------------------------------------------------------------------------
@@ -271,7 +308,7 @@ def with_leg(view, fee):
     return replace(view, done=(Receipt("tx0", True, 0, 0, fee, 40, 49),))
 
 
-@pytest.mark.parametrize(("fee", "charged"), [(30, 2), (37, 9), (29, 1), (0, 0), (1_000, 170)])
+@pytest.mark.parametrize(("fee", "charged"), [(30, 2), (37, 9), (29, 1), (0, 0), (1_000, 972)])
 def test_the_swap_also_pays_what_its_approval_has_cost_more_or_less_than_was_booked(fee, charged):
     assert told(SWAPPING, with_leg(with_receipt(57), fee)).receipt.fee == charged
 

@@ -103,9 +103,41 @@ def test_pools_are_what_the_chain_says_with_real_decimals_and_fees():
     assert (coin.token_decimals, coin.quote_decimals, coin.fee_pips) == (18, 6, 3_000)
     assert (bitcoin.token, bitcoin.quote) == (f"ethereum:{WBTC}", f"ethereum:{USDC}")
     assert (bitcoin.token_decimals, bitcoin.quote_decimals, bitcoin.fee_pips) == (8, 6, 3_499)
-    assert found.symbols == {USDC: "USDC", WETH: "WETH", WBTC: "WBTC"}
+    assert found.symbols == {
+        f"ethereum:{USDC}": "USDC",
+        f"ethereum:{WETH}": "WETH",
+        f"ethereum:{WBTC}": "WBTC",
+    }
     assert read[POOL].price == 3_000 * 10**6 * 10**12
     assert (read[POOL].reserve_quote, read[POOL].reserve_token) == (3 * 10**12, 10**21)
+
+
+def test_where_the_coin_itself_is_paid_with_tokens_are_priced_in_it_by_their_pool_or_through_the_stable():
+    found, read = looked(honest(), (POOL, V3), network=replace(NETWORK, native_as="quote"))
+    dollar, bitcoin = (listing.instrument for listing in found.listings)
+    assert (dollar.token, dollar.quote) == (f"ethereum:{USDC}", "ethereum:ETH")
+    assert (dollar.token_decimals, dollar.quote_decimals, dollar.fee_pips) == (6, 18, 3_000)
+    assert (bitcoin.token, bitcoin.quote) == (f"ethereum:{WBTC}", "ethereum:ETH")
+    assert (bitcoin.token_decimals, bitcoin.quote_decimals, bitcoin.fee_pips) == (8, 18, 3_499)
+    assert found.symbols["ethereum:ETH"] == "ETH"
+    assert f"ethereum:{WETH}" not in found.symbols
+    assert (read[POOL].reserve_quote, read[POOL].reserve_token) == (10**21, 3 * 10**12)
+    direct, _ = looked(honest(), (POOL_2,), network=replace(NETWORK, native_as="quote"))
+    (listing,) = direct.listings
+    assert (listing.instrument.quote, listing.via, listing.instrument.fee_pips) == ("ethereum:ETH", None, 500)
+
+
+def test_where_the_coin_itself_is_a_token_its_pool_and_those_priced_through_it_say_so():
+    found, read = looked(honest(), network=replace(NETWORK, native_as="token"))
+    coin, bitcoin = (listing.instrument for listing in found.listings)
+    assert (coin.token, coin.quote) == ("ethereum:ETH", f"ethereum:{USDC}")
+    assert (bitcoin.token, bitcoin.quote) == (f"ethereum:{WBTC}", f"ethereum:{USDC}")
+    assert read[POOL].price == 3_000 * 10**6 * 10**12
+
+
+def test_what_has_no_way_to_the_coin_that_is_paid_with_is_refused_with_what_to_name():
+    found = looked(honest(), (V3,), network=replace(NETWORK, native_as="quote"))
+    assert f"trades against {USDC}, whose price in {WETH} is needed" in found.sentence
 
 
 def spoiled(change):
@@ -169,7 +201,7 @@ def test_a_second_node_that_says_other_decimals_is_named_and_one_that_says_nothi
 def test_a_symbol_that_can_not_be_read_is_only_a_name():
     node = honest()
     unsay(node, WBTC, calldata.SYMBOL)
-    assert looked(node)[0].symbols[WBTC] == f"{WBTC[:8]}…"
+    assert looked(node)[0].symbols[f"ethereum:{WBTC}"] == f"{WBTC[:8]}…"
 
 
 def test_whatever_is_not_answered_is_unknown_and_never_a_refusal():

@@ -3,7 +3,8 @@
 import pytest
 
 from chains.evm import wire
-from chains.evm.logs import PoolSwap, Sync, Transfer, in_order, swap, sync, transfer
+from chains.evm.logs import PoolSwap, Sync, Transfer, in_order, swap, sync, transfer, unwrapped
+from chains.evm.values import ZERO_ADDRESS
 from tests.chains.evm import raw
 from tests.chains.evm.raw import ME, POOL, ROUTER, USDC, WETH, words
 
@@ -29,7 +30,24 @@ def test_a_sync_is_the_reserves():
     assert sync(wire.log(raw.sync(POOL, (1, 2)))) == Sync(POOL, 1, 2)
 
 
-@pytest.mark.parametrize("read", [transfer, swap, sync])
+@pytest.mark.parametrize(
+    ("entry", "amount"),
+    [
+        (raw.withdrawal(ROUTER, 7), 7),
+        (raw.transfer(WETH, ROUTER, ZERO_ADDRESS, 7), 7),  # As Arbitrum's does it.
+        (raw.withdrawal(ME, 7), None),
+        (raw.withdrawal(ROUTER, 7, wrapped=USDC), None),
+        (raw.transfer(WETH, ROUTER, ME, 7), None),
+        (raw.transfer(WETH, ME, ZERO_ADDRESS, 7), None),
+        (raw.transfer(USDC, ROUTER, ZERO_ADDRESS, 7), None),
+        (raw.withdrawal(ROUTER, 7) | {"data": words(7, 7)}, None),
+    ],
+)
+def test_what_a_router_unwraps_is_said_by_the_wrapped_coin_alone(entry, amount):
+    assert unwrapped(wire.log(entry), WETH, ROUTER) == amount
+
+
+@pytest.mark.parametrize("read", [transfer, swap, sync, lambda log: unwrapped(log, WETH, ROUTER)])
 @pytest.mark.parametrize(
     "entry",
     [

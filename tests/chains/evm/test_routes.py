@@ -15,6 +15,7 @@ from chains.evm.routes import (
     Route,
     Version,
     best,
+    directions,
     own_quote,
     pool_key,
     possible,
@@ -32,6 +33,7 @@ ME = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 DIRECT = Route(Version.V2, (USDC, WBTC), (3_000,))
 OVER_WETH = Route(Version.V2, (USDC, WETH, WBTC), (3_000, 3_000))
 V3 = Route(Version.V3, (USDC, WBTC), (500,))
+V3_OVER = Route(Version.V3, (USDC, WETH, WBTC), (500, 500))
 
 
 # -- candidates --------------------------------------------------------------------------------------
@@ -136,14 +138,17 @@ STATES = {
 
 def test_a_quote_goes_from_hop_to_hop():
     middle = amount_out(10**9, 6_000_000 * 10**6, 2_000 * 10**18, 3_000)
-    assert own_quote(OVER_WETH, 10**9, STATES) == amount_out(middle, 2_000 * 10**18, 100 * 10**8, 3_000)
-    assert own_quote(DIRECT, 10**9, STATES) == amount_out(10**9, 6_000_000 * 10**6, 100 * 10**8, 3_000)
+    over, direct = own_quote(OVER_WETH, 10**9, STATES), own_quote(DIRECT, 10**9, STATES)
+    assert over.amount_out == amount_out(middle, 2_000 * 10**18, 100 * 10**8, 3_000)
+    assert direct.amount_out == amount_out(10**9, 6_000_000 * 10**6, 100 * 10**8, 3_000)
+    assert over.gas == 2 * direct.gas > 0
 
 
 @pytest.mark.parametrize(
     ("changed", "amount", "sentence"),
     [
         ({OVER_WETH.pools[1]: None}, 10**9, "was not read"),
+        ({OVER_WETH.pools[1]: Unanswered("the node is tired")}, 10**9, "the node is tired"),
         ({OVER_WETH.pools[1]: Reserves(0, 0)}, 10**9, "is empty"),
         ({OVER_WETH.pools[0]: Reserves(10**30, 1)}, 10**9, "too small"),
         ({}, 0, "too small"),
@@ -157,10 +162,31 @@ def test_where_a_hop_has_no_quote_the_route_has_none(changed, amount, sentence):
 
 def test_a_pool_that_would_run_dry_quotes_nothing():
     pool = Pool(1 << 96, 0, 10**6, 500, 10, ((-887_270, 10**6), (887_270, -(10**6))), (-347, 346))
-    assert own_quote(V3, 1_000, {V3.pools[0]: pool}) == 998
+    assert own_quote(V3, 1_000, {V3.pools[0]: pool}).amount_out == 998
     found = own_quote(V3, 10**40, {V3.pools[0]: pool})
     assert isinstance(found, Unanswered)
     assert "runs dry" in found.sentence
+
+
+def test_where_ticks_were_not_read_the_most_that_a_route_can_give_is_known():
+    (first, second), over = V3_OVER.pools, V3_OVER
+    narrow = Pool(1 << 96, 0, 10**9, 500, 10, ((-10, None), (10, None)), (-1, 0))
+    whole = Pool(1 << 96, 0, 10**9, 500, 10, ((-10, 10**8), (10, -(10**8))), (-1, 0))
+    one = own_quote(over, 10**6, {first: narrow, second: narrow})
+    two = own_quote(over, 10**6, {first: whole, second: whole})
+    assert (one.key, abs(one.tick)) == (first, 10)
+    assert two.amount_out < one.most < 10**6
+    assert own_quote(over, 10**6, {first: whole, second: narrow}).key == second
+    assert own_quote(over, 10**3, {first: narrow, second: narrow}).amount_out == 996
+
+
+def test_all_routes_go_through_a_pool_in_one_direction():
+    every = routes(USDC, WBTC, [WETH])
+    ways = directions(every)
+    assert len(ways) == 15  # Three pairs of tokens, each as a pair of V2 and at four fees.
+    for route in every:
+        for key, token_in in zip(route.pools, route.path, strict=False):
+            assert ways[key] == (token_in == key.token0)
 
 
 # -- the transaction ---------------------------------------------------------------------------------

@@ -5,12 +5,16 @@ import pickle
 import traceback
 
 import pytest
+import rlp
 from eth_account import Account
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from msgspec import json
 from msgspec.structs import replace
 
+from actors.messages import Unsigned
 from chains.evm.local_key import LocalKey
-from chains.evm.signed import checked, tx_id_of, unsigned_of
+from chains.evm.signed import HIGHEST_S, checked, signer_of, tx_id_of, unsigned_of
 from chains.signer import SigningError
 from tests.chains.evm.signing_cases import GWEI, KEY, STRANGER, V2, WALLET, honest, transaction
 
@@ -39,6 +43,33 @@ def test_the_id_is_the_one_that_ethereum_gives():
          "maxFeePerGas": GWEI, "maxPriorityFeePerGas": 1}
     )  # fmt: skip
     assert tx_id_of(signed.raw_transaction.to_0x_hex()) == signed.hash.to_0x_hex()
+
+
+numbers = st.integers(0, 2**64)
+
+
+@given(st.binary(min_size=32, max_size=32), st.tuples(*[numbers] * 6), st.binary(max_size=600))
+def test_the_bytes_are_those_that_eth_account_makes(key, given, data):
+    chain_id, nonce, value, gas, fee, tip = given
+    assume(0 < int.from_bytes(key) < 2**255)
+    asked = Unsigned(chain_id + 1, nonce, V2, value, f"0x{data.hex()}", gas, fee + tip, tip)
+    theirs = Account.from_key(key).sign_transaction(
+        {"type": 2, "chainId": asked.chain_id, "nonce": nonce, "to": V2, "value": value, "data": asked.data,
+         "gas": gas, "maxFeePerGas": fee + tip, "maxPriorityFeePerGas": tip, "accessList": ()}
+    )  # fmt: skip
+    raw, local = theirs.raw_transaction.to_0x_hex(), LocalKey(key)
+    assert local.sign(asked) == raw
+    assert local.address == Account.from_key(key).address == signer_of(raw)
+
+
+def test_a_signature_that_no_node_takes_is_none():
+    fields = rlp.decode(bytes.fromhex(LocalKey(SECRET).sign(TRANSACTION)[4:]))
+    order = 2 * HIGHEST_S + 1
+    high = [*fields[:-1], (order - int.from_bytes(fields[-1])).to_bytes(32)]
+    high[-3] = b"" if fields[-3] else b"\1"
+    raw = "0x02" + rlp.encode(high).hex()
+    with pytest.raises(SigningError, match="no node takes it"):
+        checked(raw, TRANSACTION, WALLET)
 
 
 def test_bytes_of_another_transaction_or_of_another_key_are_refused():

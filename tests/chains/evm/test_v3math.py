@@ -4,16 +4,27 @@ import gzip
 import json
 
 import pytest
-from hypothesis import given
+from eth_abi.abi import encode
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chains.evm import v3math
-from chains.evm.v3math import MAX_ROOT, MIN_ROOT, Pool, Swapped, next_tick, quote, root_after, step, tick_at
-from chains.evm.v3state import snapshot, words_around
+from chains.evm.calldata import SLOT0, TICKS
+from chains.evm.v3math import (
+    MAX_ROOT,
+    MIN_ROOT,
+    Pool,
+    Swapped,
+    Unread,
+    next_tick,
+    quote,
+    root_after,
+    step,
+    tick_at,
+)
+from chains.evm.v3state import BASE, bitmap, further, near, pool_of, snapshot
 from chains.tickmath import MAX_TICK, sqrt_price_x96
 from chains.venue import Unanswered
-
-ALL = 10**5  # Words on either side: the whole bitmap.
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +35,7 @@ def wbtc_weth(recorded):
     )
     pool, nets = found["scalars"], {int(tick): net for tick, (_, net, _) in found["tick_data"].items()}
     slot0, tier = (pool["sqrt_price_x96"], pool["tick"]), (pool["fee"], pool["tick_spacing"])
-    return snapshot(slot0, pool["liquidity"], tier, words_around(0, tier[1], ALL), nets)
+    return snapshot(slot0, pool["liquidity"], tier, bitmap(tier[1]), nets)
 
 
 @pytest.fixture(scope="session")
@@ -126,7 +137,7 @@ def pools(draw):
     nets = {each: net for each, net in nets.items() if net}
     liquidity = sum(net for each, net in nets.items() if each <= tick)
     root = draw(st.integers(sqrt_price_x96(tick), sqrt_price_x96(tick + 1) - 1))
-    return snapshot((root, tick), liquidity, (fee, spacing), words_around(tick, spacing, ALL), nets)
+    return snapshot((root, tick), liquidity, (fee, spacing), bitmap(spacing), nets)
 
 
 amounts_in = st.integers(1, 10**30)
@@ -170,6 +181,48 @@ def test_with_fewer_ticks_the_answer_is_the_same_or_none(pool, amount, down):
         whole.amount_in,
         whole.amount_out,
     )
+
+
+def contract(pool):
+    """What the pool's contract answers to a part."""
+    nets = dict(pool.ticks)
+
+    def answer(part):
+        match part.method.name, part.arguments:
+            case "slot0", ():
+                return encode(SLOT0.outputs, [pool.sqrt_price_x96, pool.tick, 0, 1, 1, 0, True])
+            case "liquidity", ():
+                return pool.liquidity.to_bytes(32)
+            case "tickBitmap", (word,):
+                places = (tick // pool.tick_spacing for tick in nets)
+                return sum(1 << place % 256 for place in places if place // 256 == word).to_bytes(32)
+            case "ticks", (tick,):
+                return encode(TICKS.outputs, [abs(nets[tick]), nets[tick], 0, 0, 0, 0, 0, True])
+
+    return answer
+
+
+@settings(max_examples=60)
+@given(pools(), amounts_in, st.booleans())
+def test_read_bit_by_bit_a_pool_gives_the_same_and_never_more_than_was_foretold(pool, amount, down):
+    spacing, tier, ask = pool.tick_spacing, (pool.fee_pips, pool.tick_spacing), contract(pool)
+    whole = quote(pool, amount, down)
+    answers = {part: ask(part) for part in BASE}
+    for _ in range(2):
+        answers |= {part: ask(part) for part in near(answers, spacing, down)}
+    found = quote(pool_of(answers, tier), amount, down)
+    for _ in range(12):
+        if not isinstance(found, Unread):
+            break
+        assert whole.amount_out <= found.most
+        wanted = further(answers, spacing, down, found.tick)
+        assert wanted, "it does not come on"
+        assert wanted[0] not in answers
+        answers |= {part: ask(part) for part in wanted}
+        found = quote(pool_of(answers, tier), amount, down)
+    if isinstance(found, Swapped):
+        assert (found.amount_in, found.amount_out) == (whole.amount_in, whole.amount_out)
+        assert found.pool.sqrt_price_x96 == whole.pool.sqrt_price_x96
 
 
 @given(st.integers(MIN_ROOT, MAX_ROOT - 1))

@@ -6,9 +6,20 @@ import json
 import pytest
 from eth_abi.abi import encode
 
-from chains.evm.calldata import SLOT0, TICKS
+from chains.evm.calldata import SLOT0, TICK_BITMAP, TICKS
 from chains.evm.v3math import quote
-from chains.evm.v3state import read_bitmap, read_net, read_slot0, snapshot, ticks_of, words_around
+from chains.evm.v3state import (
+    BASE,
+    Part,
+    bitmap,
+    further,
+    near,
+    pool_of,
+    read_net,
+    read_slot0,
+    snapshot,
+    ticks_of,
+)
 from chains.tickmath import sqrt_price_x96
 from chains.venue import Unanswered
 
@@ -38,23 +49,14 @@ def test_the_words_of_another_real_pool_name_the_ticks_that_are_recorded(recorde
     assert unnamed == {887_160}  # The recording's own gap: 1 of 408.
 
 
-@pytest.mark.parametrize(
-    ("tick", "spacing", "radius", "words"),
-    [
-        (0, 60, 0, range(1)),
-        (-1, 60, 1, range(-2, 1)),
-        (887_272, 60, 2, range(55, 58)),
-        (0, 10, 10**6, range(-347, 347)),
-    ],
-)
-def test_the_words_around_a_tick_end_where_ticks_end(tick, spacing, radius, words):
-    assert words_around(tick, spacing, radius) == words
+def test_the_words_of_a_bitmap_hold_all_ticks():
+    assert bitmap(60) == range(-58, 58)
+    assert bitmap(10) == range(-347, 347)
 
 
 def test_a_bit_is_a_tick_of_its_word():
-    answer = encode(["uint256"], [1 | 1 << 255])
-    assert read_bitmap(-1, answer, 10) == (-2_560, -10)
-    assert read_bitmap(0, answer, 10) == (0, 2_550)
+    assert ticks_of(-1, 1 | 1 << 255, 10) == (-2_560, -10)
+    assert ticks_of(0, 1 | 1 << 255, 10) == (0, 2_550)
 
 
 def slot0_answer(root, tick):
@@ -105,3 +107,57 @@ def test_parts_that_contradict_one_another_are_no_pool(changed, sentence):
     assert snapshot(**parts).ticks == ((-600, 500), (600, -500))
     with pytest.raises(ValueError, match=sentence):
         snapshot(**parts | changed)
+
+
+# -- reading it bit by bit ---------------------------------------------------------------------------
+def word(at, *ticks):
+    return {Part(TICK_BITMAP, (at,)): sum(1 << tick // 60 % 256 for tick in ticks).to_bytes(32)}
+
+
+def base(tick, liquidity=500):
+    return {BASE[0]: slot0_answer(sqrt_price_x96(tick), tick), BASE[1]: liquidity.to_bytes(32)}
+
+
+def parts(method, *places):
+    return tuple(Part(method, (place,)) for place in places)
+
+
+@pytest.mark.parametrize(
+    ("tick", "down", "words"),
+    [(100, True, (0, -1)), (100, False, (0, 1)), (-1, True, (-1, -2)), (887_271, False, (57,)),
+     (-887_272, True, (-58,))],
+)  # fmt: skip
+def test_at_first_the_word_of_the_price_is_wanted_and_the_one_that_it_moves_to(tick, down, words):
+    assert near(base(tick), 60, down) == parts(TICK_BITMAP, *words)
+
+
+@pytest.mark.parametrize(("down", "ticks"), [(True, (60, 0, -60, -1200)), (False, (120, 180))])
+def test_then_the_ticks_are_wanted_that_the_price_comes_to_in_their_order(down, ticks):
+    answers = base(100) | word(0, 0, 60, 120, 180) | word(-1, -60, -1200) | word(1)
+    assert near(answers, 60, down)[2:] == parts(TICKS, *ticks)
+
+
+def test_no_more_ticks_are_wanted_than_most_orders_cross():
+    many = range(0, 60 * 200, 60)
+    answers = base(60 * 199) | word(0, *many) | word(-1)
+    assert near(answers, 60, True)[2:] == parts(TICKS, *range(60 * 199, 60 * 191, -60))
+    read = answers | dict.fromkeys(near(answers, 60, True)[2:], b"")
+    assert further(read, 60, True, 60 * 192) == parts(TICKS, *range(60 * 191, 60 * 159, -60))
+
+
+def test_further_on_a_word_is_wanted_before_its_ticks():
+    answers = base(100) | word(0) | word(-1, -60)
+    assert further(answers, 60, True, -15_420) == parts(TICK_BITMAP, -2, -3)
+    assert further(answers, 60, True, -15_360) == parts(TICK_BITMAP, -2)
+
+
+def test_a_pool_is_known_as_far_as_its_words_hang_together():
+    answers = base(100) | word(0, 60, 600) | word(-2, -16_000 // 60 * 60) | word(1)
+    found = pool_of(answers | {Part(TICKS, (600,)): ticks_answer(900, -500)}, TIER)
+    assert found.words == (0, 1)
+    assert found.ticks == ((60, None), (600, -500))
+
+
+def test_a_pool_without_the_word_of_its_own_price_is_refused():
+    with pytest.raises(ValueError, match="the word 0 of its tick 100 was not read"):
+        pool_of(base(100) | word(1), TIER)

@@ -213,7 +213,7 @@ FAULTS = [
     ),
     ("no rows", CSV.splitlines()[0] + "\n", r"holds no rows"),
     ("one row", "\n".join(CSV.splitlines()[:2]) + "\n", r"holds one row"),
-    ("nothing", "", r"has columns none at all"),
+    ("nothing", "", r"has no columns; it needs date"),
 ]
 
 

@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from actors.messages import Landed, Signed
-from chains.svm.evidence import Level, Progress, Question, Status, View, expired, seen
+from actors.messages import BlockId, Landed, Signed
+from chains.svm.evidence import SKIPPED, Level, Progress, Question, Status, View, expired, seen
 from chains.venue import Receipt
 from storage.books import LiveOrder
 from storage.evidence import Action, Channel, Deadline, Entry, Fence, Height, Ledger, Node, Signature, Wallet
@@ -104,6 +104,38 @@ def test_a_status_that_counts_is_no_answer_without_what_the_transaction_did(leve
 def test_answers_are_trusted_as_far_as_they_agree(case, first, second, node):
     expected = Node.LAGGING if case is BOOKED and first and first.slot < FILL.block else node
     assert told(case, first, second)[0].evidence.node is expected
+
+
+FINAL_IN = replace(LIVE, last_final=BlockId(1_100, "5a"), newest_block=1_100)
+AS_IT_WAS, ANOTHER, NONE = (replace(LATE, last_final=hash) for hash in ("5a", "5b", SKIPPED))
+
+
+def of_other(view):
+    return replace(view, provider="b")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "providers", "node", "broken"),
+    [
+        (AS_IT_WAS, of_other(AS_IT_WAS), 2, Node.OK, False),
+        (ANOTHER, of_other(ANOTHER), 2, Node.DISAGREES, True),
+        (NONE, of_other(ANOTHER), 2, Node.DISAGREES, True),
+        (ANOTHER, None, 2, Node.DISAGREES, False),  # One alone, of two.
+        (ANOTHER, None, 1, Node.DISAGREES, True),
+        (ANOTHER, of_other(AS_IT_WAS), 2, Node.DISAGREES, False),
+        (AS_IT_WAS, of_other(ANOTHER), 2, Node.DISAGREES, False),
+        (replace(ANOTHER, finalized_slot=1_099), of_other(ANOTHER), 2, Node.DISAGREES, False),  # Not yet.
+        (replace(LATE, slot=1_099), None, 1, Node.LAGGING, False),  # It has not come so far.
+    ],
+)
+def test_what_was_final_is_gone_once_every_provider_has_another_block_there_for_good(
+    first, second, providers, node, broken
+):
+    found, _ = told(FINAL_IN, first, second, providers=providers)
+    assert (found.evidence.node, bool(found.broken)) == (node, broken)
+    if broken:
+        assert "slot 1100 was final" in found.broken
+        assert action(FINAL_IN, first, second, providers=providers) is Action.BLOCK
 
 
 def test_a_node_behind_what_was_booked_of_this_wallet_is_not_believed():

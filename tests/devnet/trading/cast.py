@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct, json
 from msgspec.structs import replace
 
-from actors import executor, supervisor
+from actors import executor, leftovers, supervisor
 from actors.executor import Executor
 from actors.market import GoOn, Market
 from actors.member import MARKET
@@ -55,6 +55,7 @@ SCRIPT, DEATH, DEAD, GO, PAUSE, HUSH = "script.json", "death.json", "dead", "go"
 TICK_SECONDS = 0.2
 SWEEP_SECONDS = 0.2  # Blocks come faster here than on any chain.
 BUY_UNITS = 100 * 10**6  # Of the quote; what each order pays beyond it tells it from all others.
+BUY_WEI = 3 * 10**16  # Where the coin itself is paid with.
 APART = 1_000
 NAME = "momentum"
 
@@ -66,6 +67,7 @@ class Script(Struct, frozen=True, kw_only=True):
     rounds: int = 1
     sells: bool = True
     at_once: int = 1_000  # Tokens that are traded at the same time.
+    buy_units: int = BUY_UNITS
 
 
 class Death(Struct, frozen=True, kw_only=True):
@@ -77,8 +79,8 @@ class Death(Struct, frozen=True, kw_only=True):
     everybody: bool = False
 
 
-def pays(index: int, number: int) -> Units:
-    return Units(BUY_UNITS + APART * (index + 1) + number)
+def pays(index: int, number: int, units: int = BUY_UNITS) -> Units:
+    return Units(units + APART * (index + 1) + number)
 
 
 def number_of(id: Id) -> int:
@@ -195,13 +197,14 @@ class Exact(Portfolio):
 
     def opened(self) -> None:
         super().opened()
-        self.tokens = [each.token for each in script_of(self.run.data_dir).instruments]
+        script = script_of(self.run.data_dir)
+        self.tokens, self.buy_units = [each.token for each in script.instruments], script.buy_units
 
     def _verdict(self, wish: Any) -> Any:
         verdict = super()._verdict(wish)
-        if not isinstance(verdict, Order) or verdict.side is Side.SELL:
+        if not isinstance(verdict, Order) or verdict.side is not Side.BUY:
             return verdict
-        amount = pays(self.tokens.index(verdict.token), number_of(verdict.id))
+        amount = pays(self.tokens.index(verdict.token), number_of(verdict.id), self.buy_units)
         return replace(verdict, amount_in=amount)
 
 
@@ -275,5 +278,6 @@ CAST = {
 def on_stage() -> None:
     """In a launcher's process, and so in all of its actors': the test's own stays as it is."""
     executor.SWEEP_SECONDS = SWEEP_SECONDS
+    leftovers.ASK_AGAIN_SECONDS, leftovers.RETRY_SECONDS = 1, 5
     supervision.MOST = 10**6  # Here dying is no fault.
     supervisor.cast_of = lambda *_: CAST

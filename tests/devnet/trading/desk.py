@@ -10,23 +10,30 @@ from pathlib import Path
 from msgspec import json
 from msgspec.structs import replace
 
-from actors.messages import Id, Instrument, StatusReport
+from actors.messages import Instrument, Operation, Record, StatusReport
 from chains.devnet.devnet import Devnet
 from chains.devnet.wallets import TRADER
+from chains.evm.desk import Desk
+from chains.evm.networks import network_of
 from storage import keystore
 from storage.books import Books, fold
+from storage.chain import COLUMNS, record_of
 from storage.config import Exits, Limits, Live, Run, Settings
 from storage.config_evm import Evm
 from storage.layout import log_path, logs_path
-from storage.log_file import records
-from tests.devnet.trading.cast import DEAD, DEATH, GO, HUSH, PAUSE, SCRIPT, Death, Script
+from storage.log_file import reader
+from tests.devnet.trading.cast import BUY_WEI, DEAD, DEATH, GO, HUSH, PAUSE, SCRIPT, Death, Script
 from tests.devnet.trading.launcher import PASSWORD, SETTINGS
+from tests.devnet.trading.verdict import allowances
 
 ROOT = Path(__file__).parents[3]
 CHAIN = "devnet"
 CAST = "tests.devnet.trading.cast"
 BOOKED, FINAL = 1, 4  # Blocks.
 BLOCK_SECONDS = 0.15
+MOST = 10  # Times.
+NEWER = f"SELECT {COLUMNS} FROM records WHERE lsn > ? ORDER BY lsn"
+SAID_BYTES = 2**17  # More than the last that the supervisor has said.
 WORK = 4096  # Of scrypt: nobody attacks this file.
 OPEN = Limits(
     position_bps=10_000, total_exposure_bps=10_000, chain_exposure_bps=10_000, strategy_budget_bps=10_000,
@@ -51,10 +58,13 @@ def evm_of(net: Devnet, urls: tuple[str, ...], versions: str = "v2 v3", **others
     return Evm(**(fields | others))
 
 
-def instruments_of(net: Devnet, symbols) -> tuple[Instrument, ...]:
-    quote = f"{CHAIN}:{net.address_of(net.addresses.quote)}"
-    tokens = ((f"{CHAIN}:{net.address_of(each)}", net.addresses.tokens[each].decimals) for each in symbols)
-    return tuple(Instrument(token, quote, decimals, 6, 3_000) for token, decimals in tokens)
+def instruments_of(net: Devnet, symbols, evm: Evm) -> tuple[Instrument, ...]:
+    """As the venue names them: where the coin itself is traded it stands for its wrapped form."""
+    desk = Desk(network=network_of(evm), wallet=TRADER.address)
+    tokens = ((desk.asset(net.address_of(each)), net.addresses.tokens[each].decimals) for each in symbols)
+    return tuple(
+        Instrument(token, desk.quote, decimals, desk.quote_decimals, 3_000) for token, decimals in tokens
+    )
 
 
 class Trading:
@@ -71,6 +81,7 @@ class Trading:
         evm=(),
         cast=CAST,
         limits=OPEN,
+        native_as="",
         **script,
     ):
         self.net, self.folder, self.cast = net, folder, cast
@@ -78,13 +89,15 @@ class Trading:
         both = urls or (net.url, net.url.replace("127.0.0.1", "localhost"))
         self.settings = Settings(
             run=Run(mode="live", feed="live", data_dir=str(folder)),
-            limits=limits,
+            limits=limits if native_as != "quote" else replace(limits, min_order="0.01"),
             exits=NO_EXITS,
             live=Live(i_understand=True, capital_cap="1000000", position_cap="1000", wallet=TRADER.address),
-            evm=evm_of(net, both, versions, **dict(evm)),
+            evm=evm_of(net, both, versions, native_as=native_as, **dict(evm)),
         )
+        if native_as == "quote":
+            script = {"buy_units": BUY_WEI, **script}
         (folder / SETTINGS).write_bytes(json.encode(self.settings))
-        self.script = Script(instruments=instruments_of(net, symbols), **script)
+        self.script = Script(instruments=instruments_of(net, symbols, self.settings.evm), **script)
         (folder / SCRIPT).write_bytes(json.encode(self.script))
         (folder / PASSWORD).write_text("a good password")
         os.chmod(folder / PASSWORD, 0o600)
@@ -93,24 +106,34 @@ class Trading:
         self.process: subprocess.Popen | None = None
         self.wei, self.units = net.rpc.call("eth_getBalance", TRADER.address, "latest"), {}
         self.first_block = net.height()
+        self._records, self._books, self._folded = [], Books(), 0
 
     # -- the run ----------------------------------------------------------------------------------------
     def start(self) -> None:
-        self.young = time.monotonic()
         words = ["-m", "tests.devnet.trading.launcher", str(self.folder), self.cast]
         self._said = (self.folder / "said").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, *words], cwd=ROOT, stdin=subprocess.PIPE, stdout=self._said, stderr=self._said
-        )
+            [sys.executable, *words], cwd=ROOT, stdin=subprocess.PIPE, stdout=self._said, stderr=self._said,
+            start_new_session=True,
+        )  # fmt: skip
 
     def kill(self) -> None:
-        """Everybody: they die with the launcher."""
+        """Everybody: they die with the launcher, and write nothing more."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(30)
+            self.process.wait()
+            while self._somebody():
+                time.sleep(0.01)
             self.process.stdin.close()
             self._said.close()
             self.process = None
+
+    def _somebody(self) -> bool:
+        try:
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
 
     def stop(self) -> None:
         """In order."""
@@ -124,8 +147,8 @@ class Trading:
 
     def said(self) -> StatusReport | None:
         """The last that the supervisor has said."""
-        path = self.folder / "said"
-        lines = path.read_bytes().splitlines() if path.exists() else []
+        whole, _, _ = tail(self.folder / "said").rpartition(b"\n")  # It may be amidst the next line.
+        lines = whole.splitlines()
         told = (line for line in reversed(lines) if line.startswith(b'{"id":"status'))
         line = next(told, None)
         return None if line is None else json.decode(line, type=StatusReport)
@@ -169,8 +192,8 @@ class Trading:
         time.sleep(BLOCK_SECONDS)
 
     def sell_all(self) -> None:
-        """From the next start on, what is held is sold."""
-        self.script = replace(self.script, sells=True)
+        """From the next start on, what is held is sold, all of it at once."""
+        self.script = replace(self.script, sells=True, at_once=1_000)
         (self.folder / SCRIPT).write_bytes(json.encode(self.script))
 
     def wait(self, wanted, seconds: float, what: str) -> None:
@@ -182,40 +205,55 @@ class Trading:
             (self.folder / PAUSE).unlink()
 
     def until(self, wanted, seconds: float, what: str) -> None:
-        end = time.monotonic() + seconds
+        """`seconds`: of nothing happening, counted in blocks, for on a busy machine all takes longer; where
+        things happen on and on it is `MOST` times as many.
+        """
+        blocks, known = seconds / BLOCK_SECONDS, -1
+        idle = passed = 0
         while not wanted():
-            if (report := self.said()) is not None and not report.pids and self.young + 20 < time.monotonic():
-                raise AssertionError(f"{what}: nobody has begun\n{self.story()}")
-            if time.monotonic() > end:
-                raise AssertionError(f"{what}: not within {seconds:g} s\n{self.story()}")
+            if known != (known := self.steps()):
+                idle = 0
+            if idle > blocks or passed > MOST * blocks:
+                raise AssertionError(f"{what}: nothing more in {idle} of {passed} blocks\n{self.story()}")
             meant = self.dead and not (self.folder / GO).exists()
             if self.process is not None and self.process.poll() is not None and not meant:
                 raise AssertionError(f"{what}: the run has ended\n{self.story()}")
             self.pass_time()
+            idle, passed = idle + 1, passed + 1
 
     # -- what is in the log -----------------------------------------------------------------------------
-    def records(self):
+    def records(self) -> list[Record]:
         """None as long as the first log may not be whole yet."""
-        if not self.pid_of("wal"):
-            return ()
-        return tuple(record for _, record in records(log_path(self.folder)))
+        if self.pid_of("wal"):
+            with reader(log_path(self.folder)) as database:
+                new = database.execute(NEWER, (len(self._records),)).fetchall()
+            self._records += map(record_of, new)
+        return self._records
 
     def books(self) -> Books:
-        return fold(self.records())
+        known = self.records()
+        self._books = fold(known[self._folded :], self._books)
+        self._folded = len(known)
+        return self._books
+
+    def steps(self) -> int:
+        """What has been written of trades."""
+        return sum(each.operation is Operation.TRADE_EXECUTE for each in self.records())
 
     def quiet(self) -> bool:
-        """Nothing is under way, and the script wants nothing more, or the wallet signs nothing more."""
+        """Nothing is under way or left over, and nobody wants more; or the wallet signs nothing more."""
         books = self.books()
         if books.live or books.booked or not books.ledger.accounts:
             return False
         if self.process is not None and not self.pid_of("executor"):
             return False
-        return not books.signs or self.scripted(books)
+        return not books.signs or (self.scripted(books) and not allowances(self))
 
     def idle(self) -> bool:
-        """Nothing is under way."""
+        """Nothing is under way, and nothing is left over."""
         books = self.books()
-        return bool(books.ledger.accounts) and not books.live and not books.booked
+        over = bool(books.ledger.accounts) and not books.live and not books.booked
+        return over and not (books.signs and allowances(self))
 
     def pause_wishes(self) -> None:
         """Nobody wants anything new, whoever comes anew."""
@@ -243,5 +281,10 @@ class Trading:
         return "\n".join(lines)
 
 
-def order_ids(books: Books) -> list[Id]:
-    return [*books.live, *books.booked, *books.ended]
+def tail(path: Path) -> bytes:
+    """The end of a file that grows; nothing, if it is not there."""
+    if not path.exists():
+        return b""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - SAID_BYTES))
+        return file.read()

@@ -1,7 +1,8 @@
 """Where a trade may be cut, and what the node does meanwhile: every combination, with real kills.
 
 Ten points (five of the approval, five of the swap) x four fates of the transaction x Uniswap V2 and V3; each
-with the death of the executor alone, or of everybody.
+with the death of the executor alone, or of everybody.  And the five of the swap with the four fates where the
+coin itself is paid, or got, as the quote or as the token: its gas is of the same coin.
 """
 
 import itertools
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from actors.messages import Leg, Signed
+from actors.messages import Leg, Side, Signed
 from chains.devnet.devnet import Devnet
 from chains.devnet.rpc import RpcError
 from chains.devnet.wallets import TRADER
@@ -34,10 +35,18 @@ class Cell(Struct, frozen=True):
     point: str
     fate: str
     everybody: bool
+    native_as: str = ""
+    side: Side = Side.BUY
 
     @property
     def name(self) -> str:
-        return f"{self.version}-{self.leg}-{self.point}-{self.fate}-{'all' if self.everybody else 'one'}"
+        who = "all" if self.everybody else "one"
+        coin = f"-{self.native_as}-{self.side}" if self.native_as else ""
+        return f"{self.version}-{self.leg}{coin}-{self.point}-{self.fate}-{who}"
+
+    @property
+    def symbol(self) -> str:
+        return "WETH" if self.native_as == "token" else SYMBOL
 
 
 def cells() -> list[Cell]:
@@ -49,12 +58,24 @@ def cells() -> list[Cell]:
     ]
 
 
+def coin_cells() -> list[Cell]:
+    """Versions, sides and whoever dies take turns, each at its own pace."""
+    found = []
+    for (row, point), (column, fate) in itertools.product(enumerate(POINTS), enumerate(FATES)):
+        side = (Side.BUY, Side.SELL)[(row + column // 2) % 2]
+        everybody = (row // 2 + column) % 2 == 1
+        native_as = ("quote", "token")[(row // 2 + column // 2 + column) % 2]
+        found.append(Cell(VERSIONS[(row + column) % 2], Leg.SWAP, point, fate, everybody, native_as, side))
+    return found
+
+
 def played(cell: Cell, **others) -> list[str]:
     """What was wrong in the end; nothing, if all is well."""
     with tempfile.TemporaryDirectory(prefix="hf-cell-") as folder, Devnet.start(Path(folder, "net")) as net:
         net.set_automine(False)
-        trading = Trading(net, Path(folder, "data"), (SYMBOL,), versions=cell.version, **others)
-        trading.dies(Death(point=cell.point, leg=cell.leg, everybody=cell.everybody))
+        given = {"versions": cell.version, "native_as": cell.native_as, **others}
+        trading = Trading(net, Path(folder, "data"), (cell.symbol,), **given)
+        trading.dies(Death(point=cell.point, leg=cell.leg, side=cell.side, everybody=cell.everybody))
         try:
             return _played(trading, cell)
         except AssertionError as error:

@@ -116,7 +116,8 @@ def lost_fees(trading, chain) -> int:
 def allowances(trading) -> dict[tuple[str, str], int]:
     """What the routers may still take."""
     net, evm = trading.net, trading.settings.evm
-    tokens = {trading.script.instruments[0].quote, *(each.token for each in trading.script.instruments)}
+    assets = {trading.script.instruments[0].quote, *(each.token for each in trading.script.instruments)}
+    tokens = assets - {f"{evm.chain}:{evm.native}"}  # Which nobody can be allowed to take.
     found = {}
     for router in filter(None, (evm.v2_router, evm.v3_router)):
         for asset in sorted(tokens):
