@@ -19,10 +19,11 @@ def back_up(log: Path, copy: Path) -> Head:
     note = copy.with_suffix(".head")  # As a log has it: whoever opens the copy compares the two.
     if copy.suffix != ".db":
         raise LogError(f"{copy}: a copy's name ends with .db, and its note's with .head.")
-    if note.exists():
-        raise LogError(f"{note}: this file exists, and would be the copy's note; name another for the copy.")
     part = copy.with_name(f"{copy.name}.part")
+    if note.exists() and not part.exists():  # With it, it is what a death has left of this copy.
+        raise LogError(f"{note}: this file exists, and would be the copy's note; name another for the copy.")
     try:
+        note.unlink(missing_ok=True)  # Before the part, or nobody would know whose it was.
         part.unlink(missing_ok=True)
         _copied(log, part)
         head = verify(part)

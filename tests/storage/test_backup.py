@@ -104,6 +104,15 @@ def test_a_copy_whose_note_could_be_another_file_s_is_refused(log, tmp_path, nam
     assert (tmp_path / "wal.head").read_bytes() == note
 
 
+@pytest.mark.parametrize("left", [b"", b"half a no"])
+def test_a_copy_whose_maker_died_after_its_note_is_made_anew(log, tmp_path, left):
+    (tmp_path / "copy.db.part").write_bytes(b"half a copy")
+    (tmp_path / "copy.head").write_bytes(left)
+    head = back_up(tmp_path / "wal.db", tmp_path / "copy.db")
+    assert verify(tmp_path / "copy.db") == head
+    assert backup.noted_head(tmp_path / "copy.db") == head
+
+
 def test_a_note_that_is_there_is_not_written_over(log, tmp_path):
     (tmp_path / "copy.head").write_text("of another copy")
     with pytest.raises(LogError, match=r"copy\.head: this file exists"):

@@ -56,6 +56,7 @@ def test_what_does_not_fit_is_no_wide_number(number):
 
 AMOUNTS = some.integers(1, 2**50)
 QUOTES = some.integers(10**6, 2**58)
+QUOTES_END = 2**59  # Its square has a root: what a pool holds of the quote is below.
 TOKENS = some.integers(10**6, 2**110)
 DECIMALS = some.integers(0, 18)
 
@@ -78,7 +79,7 @@ def test_a_pool_at_another_price_has_the_pool_s_reserves(quote, token, decimals,
     unit = w.wide(10**decimals * PRICE_SCALE)
     after = swaps.reserves_at(WORK, w.wide(price), quote, w.wide(token), unit)
     wanted = pool.reserves_at(price, quote, token, decimals)
-    if wanted[1] < w.MOST:
+    if wanted[0] < QUOTES_END and wanted[1] < w.MOST:
         assert tuple(map(w.number_of, after)) == wanted
 
 
