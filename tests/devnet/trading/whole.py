@@ -17,6 +17,7 @@ from tests.devnet.trading.desk import ROOT
 from tests.devnet.trading.matrix import Cell, cells, coin_cells, played
 
 CARELESS = "tests.devnet.trading.careless"
+EVERY = (*cells(), *coin_cells())
 
 
 def control() -> list[str]:
@@ -27,7 +28,7 @@ def control() -> list[str]:
 
 def matrix(most: int) -> list[str]:
     """The cells in which something was wrong; as many at a time as there are cores, for each mostly waits."""
-    every = [*cells(), *coin_cells()][:most]
+    every = EVERY[:most]
     with ThreadPoolExecutor(os.cpu_count()) as beside:
         found = list(beside.map(_told, every))
     print(f"matrix: {len(every)} cells, {found.count([])} good", flush=True)
@@ -51,7 +52,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--orders", type=int, default=200, help="of the fuzz")
-    parser.add_argument("--cells", type=int, default=len(cells()), help="of the matrix; the first so many")
+    parser.add_argument("--cells", type=int, default=len(EVERY), help="of the matrix; the first so many")
     asked = parser.parse_args()
     parts = {
         "control": lambda: [] if control() else ["an executor that sends before it writes was NOT FOUND OUT"],
