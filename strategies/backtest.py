@@ -96,8 +96,9 @@ def desk_after(
     play: Play = play,
     before: Tape | None = None,
     rebalances: Rebalances | None = None,
+    most: int = ORDERS,
 ) -> Desk:
-    """What the kernel leaves behind, for those who need no more than that.
+    """What the kernel leaves behind, for those who need no more than that; `most` 0: without the orders.
 
     `before`: a tape that ends where the recording begins, which the strategies see, and buy nothing; the
     shadows of a mix trade in it, so it begins with budgets of what is known by then.
@@ -105,13 +106,12 @@ def desk_after(
     begun: Rebalanced | None = None
     if rebalances is None:
         begun, rebalances = _budgets(recorded, settings, strategies, play, before)
-    most = ORDERS
     while True:
         desk = desk_of(recorded, settings, strategies, len(recorded.tape.moments), most)
         if before is not None:
             _watch(before, desk, play)
         _play(recorded.tape, desk, settings, strategies, rebalances, play, begun)
-        if desk.books[0].opened <= most:
+        if most == 0 or desk.books[0].opened <= most:
             return desk
         most = int(desk.books[0].opened)
 

@@ -22,13 +22,13 @@ from storage.config import Settings
 from storage.strict_toml import wanted
 from strategies import backtest, compiled, steps
 from strategies.deflated import Moments, moments_of
+from strategies.kernel.curves import deepest
 from strategies.kernel.digits import Integers
 from strategies.kernel.tables import Floats, Tape
 from strategies.metrics import (
     DAY_NS,
     cagr,
     daily,
-    drawdowns,
     grid_of,
     returns_of,
     sharpe,
@@ -92,6 +92,7 @@ class Field(Struct, frozen=True):
     settings: Settings
     strategies: tuple[str, ...]
     places: Integers  # For each bar from the first to the last, the moment whose value it has.
+    gapless: bool  # Each bar has the moment of its own number.
     data: (
         str  # A fingerprint of what the recording was read from, and of the model of a strategy that has one.
     )
@@ -213,8 +214,9 @@ def field_of(
     playing = shadowed(settings.mix, strategies)
     models = [steps.MODULES[name].identity(settings) for name in playing if name in steps.COMPARE]
     return Field(
-        recorded, settings, tuple(strategies), places, " ".join([data, *models]), compiled.digest(), before
-    )
+        recorded, settings, tuple(strategies), places, np.array_equal(places, np.arange(len(moments))),
+        " ".join([data, *models]), compiled.digest(), before,
+    )  # fmt: skip
 
 
 def key_of(field: Field, parameters: Parameters) -> str:
@@ -258,18 +260,18 @@ class Played(Struct, frozen=True):
 
 
 def equity_of(field: Field, settings: Settings) -> Played:
-    desk = backtest.desk_after(field.recorded, settings, field.strategies, before=field.before)
-    book = desk.books[0]
-    return Played(desk.equity[field.places], int(book.closed), int(book.fees))
+    desk = backtest.desk_after(field.recorded, settings, field.strategies, before=field.before, most=0)
+    book, equity = desk.books[0], desk.equity if field.gapless else desk.equity[field.places]
+    return Played(equity, int(book.closed), int(book.fees))
 
 
 def score_of(field: Field, played: Played) -> Score:
     equity, step_ns = played.equity, field.recorded.bar_ns
     returns, step = returns_of(daily(equity, step_ns)), max(step_ns, DAY_NS)
-    deepest, grown = float(drawdowns(equity).max()), cagr(equity, step_ns)
+    deep, grown = deepest(equity), cagr(equity, step_ns)
     return Score(
         total_return(equity), known(sharpe(returns, step)), known(sortino(returns, step)),
-        known(grown / deepest) if deepest > 0 else None, deepest, played.trades, played.fees,
+        known(grown / deep) if deep > 0 else None, deep, played.trades, played.fees,
         moments_of(returns),
     )  # fmt: skip
 

@@ -1,0 +1,19 @@
+"""What a sweep asks of an equity curve, in one pass and without arrays in between."""
+
+from strategies.compiled import compiled
+from strategies.kernel.tables import Floats
+
+
+@compiled
+def deepest(equity: Floats) -> float:
+    """The highest of `strategies.metrics.drawdowns`: after each peak only the lowest value can be it."""
+    peak = trough = equity[0]
+    found = 0.0
+    for place in range(len(equity)):
+        value = equity[place]
+        if value > peak:
+            found = max(found, 1.0 - trough / peak)
+            peak = trough = value
+        elif value < trough:
+            trough = value
+    return max(found, 1.0 - trough / peak)
