@@ -34,12 +34,13 @@ DEPTHS = Depths(1, 4, 60 * SECOND_NS)
 
 
 class Chain:
-    """Every transaction has reverted for a fee, at a depth; the wallet has what it has."""
+    """Every transaction has landed or reverted for a fee, at a depth; the wallet has what it has."""
 
     at_hand, shares_allowances, parallel, disputed = False, False, False, 0
 
     def __init__(self):
         self.fee, self.block, self.head, self.gas, self.prepared = 13, 1, 4, 0, 0
+        self.fill = (False, 0, 0)
 
     async def look(self, case, wallet, at_ns):
         sent = tuple(replace(each, channel="public") for each in case.live.attempts)
@@ -49,7 +50,7 @@ class Chain:
             return seen(DEPTHS, question, View(self.head, at_ns, 1, 1), None)
         tx = case.live.attempts[-1]
         final = self.head - self.block + 1 >= DEPTHS.final_depth
-        receipt = Receipt(tx.tx_id, False, 0, 0, self.fee, 0, self.block)
+        receipt = Receipt(tx.tx_id, *self.fill, self.fee, 0, self.block)
         return seen(DEPTHS, question, View(self.head, at_ns, 1, int(final), (receipt,)), None)
 
     async def purse(self, asset):
@@ -178,9 +179,9 @@ def test_gas_that_has_come_ends_it_with_no_more_than_it_needs(kept):
 
 
 def test_nothing_is_said_to_have_come_while_a_reorg_can_undo_what_was_taken(kept):
-    kept.chain.head, kept.chain.gas = 3, 500
+    kept.chain.head, kept.chain.gas, kept.chain.fill = 3, 500, (True, 100, 7)
     assert kept.look() == []
-    assert kept.actor.facts()["short_of_gas"] == {}
+    assert "than is free in the books" in kept.actor.facts()["short_of_gas"]["o1"]
     kept.chain.head = 4
     assert len(kept.look()) == 1
 
