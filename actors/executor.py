@@ -7,7 +7,7 @@ from typing import Any, assert_never
 from loguru import logger
 
 from actors.base import Address, ChildExited, Crashed, Done, Poisoned
-from actors.leftovers import Leftovers
+from actors.cashier import Cashier
 from actors.member import MARKET
 from actors.messages import (
     KEY,
@@ -37,7 +37,7 @@ from actors.venue_keeper import PORTFOLIO, Again
 from chains.asking import Judged, Prepared, judged, prepared
 from chains.resolution import ending
 from chains.venue import Draft, Seen, Unanswered
-from storage.books import LiveOrder, Outcome
+from storage.books import LiveOrder
 from storage.evidence import Action, Wallet
 from storage.recovery import case_of, paid_by, under_way, waits_for_turn, whose_turn
 from storage.trades import finality, halting, reversal, rollback, settlement
@@ -45,7 +45,7 @@ from storage.trades import finality, halting, reversal, rollback, settlement
 SWEEP_SECONDS = 1.0  # How often a chain that goes on by itself is asked about the orders under way.
 
 
-class Executor(Leftovers):
+class Executor(Cashier):
     """It asks the venue about every order under way, and does what the row of storage/resolution.py says.
 
     Nothing of it but the log and the venue survives: a successor finds the bytes in the log and asks on.
@@ -181,6 +181,7 @@ class Executor(Leftovers):
         earlier = [case for case in under_way(books) if case.live.since_ns < tick.at_ns]
         others = [case for case in earlier if self.judged.get(case.live.order.id) != tick.at_ns]
         blocked = any(case.live.order.id in self.unknown for case in earlier if case not in others)
+        blocked |= bool(self._waiting())
         blocked |= self.venue.shares_allowances and waits_for_turn(books, live.order)
         own = self._asked_of((case_of(books, live),))[0]
         work = prepared(self.venue, own, self._asked_of(others), blocked, books.nonce, tick)
@@ -269,9 +270,11 @@ class Executor(Leftovers):
 
     def _looked(self, tick: Tick, found: tuple[Judged, ...]) -> None:
         self.judged.clear()
+        self.short.clear()
         for each in found:
             self._note(each, tick)
             self._do(each, tick)
+        self._look_for_gas(tick)
         # Unquoted; or a predecessor's, of which nobody tells us again, or not yet.
         live = self.replica.books.live.items()
         self.unsigned.extend((id, tick) for id, each in live if not each.attempts)
@@ -324,7 +327,7 @@ class Executor(Leftovers):
             case Action.SETTLE_LANDED if live.takes_back and not seen.final:
                 """Nobody is in a hurry, and its end is to be for good."""
             case Action.SETTLE_LANDED | Action.SETTLE_FAILED | Action.MARK_DEAD:
-                self._settle(ending(live, row.action, seen), at_ns)
+                self._settle(ending(live, row.action, seen), at_ns, seen.final)
             case Action.QUARANTINE:
                 self._quarantine(live, seen, at_ns)
             case Action.COMPENSATE:
@@ -366,11 +369,6 @@ class Executor(Leftovers):
         logger.critical("the wallet is quarantined: {}", seen.proof)
         self._book(Append(settled.id, (*settled.records, *halt.records)), live.order.id)
 
-    def _settle(self, end: Outcome, at_ns: int) -> None:
-        """T3.  Of several at a time each is of another token, so none changes what the others are made of."""
-        logger.info("{}: {}", end.order, type(end).__name__)
-        self._book(settlement(self.replica.books, end, at_ns), end.order)
-
     def _settled(self) -> None:
         if self.handling is not None and not self._busy():
             self.send_to(MARKET, Handled(self.role, self.handling, lsn=self.replica.lsn))
@@ -389,7 +387,7 @@ class Executor(Leftovers):
         return {
             **super().facts(),
             "in_flight": [id for id, order in live.items() if order.attempts],
-            "unknown": len(self.unknown),
+            "unknown": len(self.unknown | self._waiting().keys()),
             "put_off": {id: why for id, why in self.why.items() if id in live and not live[id].attempts},
             "refused_by_signer": self.not_signed,
             "disputed_quotes": self.venue.disputed if self.venue else 0,

@@ -134,6 +134,33 @@ def _prctl(option: int, value: int) -> None:
         raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
 
 
+def child(pid: int) -> int | None:
+    """A handle on a child of this process, which no later process of that number can take the place of."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+    try:
+        if _parent_of(pid) == os.getpid():
+            return handle
+    except (FileNotFoundError, ProcessLookupError):
+        """It is gone meanwhile."""
+    os.close(handle)
+    return None
+
+
+def _parent_of(pid: int) -> int:
+    """The name of a program may have anything in it, and ends with the last bracket."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        return int(file.read().rpartition(b")")[2].split()[1])
+
+
+def kill(handle: int) -> None:
+    """Also who is stopped, and hears nothing else."""
+    with suppress(ProcessLookupError):
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+
+
 def end(pid: int, seconds: float) -> None:
     """Wait until a process is gone; after `seconds` kill it, and with it all its descendants."""
     try:

@@ -1,11 +1,13 @@
 """The Supervisor starts everybody, tells each who the others are, and replaces whoever dies."""
 
+import os
 from collections.abc import Iterable
 from typing import Any, assert_never
 
 from loguru import logger
 from msgspec import Struct
 
+from actors import processes
 from actors.base import Actor, Address, ChildExited, Poisoned
 from actors.messages import (
     Begin,
@@ -35,7 +37,8 @@ from storage.config import Run, run_in, settings_in
 from storage.supervision import Restarts, allowed
 
 PING_SECONDS = 0.25
-SILENT_PINGS = 120  # Half a minute without an answer: it hangs.
+SILENT_PINGS = 120  # Half a minute without an answer: it hangs, and is asked to exit ...
+GRACE_PINGS = 20  # ... and is killed if it does not do that either.
 MARKET = Role("market")
 DRAINED = (Role("portfolio"), Role("positions"), Role("executor"), MARKET)
 SETTLE_PINGS = 8  # After the last saved state, for it to become durable and recorded.
@@ -64,6 +67,8 @@ class Supervisor(Actor):
         self.ready: set[Role] = set()
         self.restarts = Restarts()
         self.pongs: dict[Role, int] = {}
+        self.handles: dict[Role, int] = {}  # On the processes of those that have answered.
+        self.asked_to_go: set[Role] = set()
         self.seen: dict[Role, dict[str, Any]] = {}
         self.number = 0
         self.stopping: Stop | None = None
@@ -94,6 +99,7 @@ class Supervisor(Actor):
             case Pong(role, number, facts):
                 if self.actors.get(role) == sender:
                     self.pongs[role], self.seen[role] = number, {**facts}
+                    self._hold(role, int(facts["pid"]))
             case ChildExited(child):
                 self._lost(child)
             case Fatal(role, sentence):
@@ -181,6 +187,7 @@ class Supervisor(Actor):
             return
         del self.actors[role]
         self.ready.discard(role)
+        self._let_go(role)
         self.restarts, wait = allowed(self.restarts, role, self.now_ns())
         if wait is None:
             self._end(RunState.FAILED, f"{role} keeps dying; the reason is in the logs folder.")
@@ -198,12 +205,31 @@ class Supervisor(Actor):
         for role, address in list(self.actors.items()):
             self.tell(address, Ping(self.number))
             if self.number - self.pongs[role] > SILENT_PINGS:
-                logger.error("{} does not answer", role)
-                self.pongs[role] = self.number
-                self.kill(address)
+                self._give_up(role, address)
         if self.stopping is not None:
             self._drain()
         self.wake(PING_SECONDS, Beat())
+
+    def _hold(self, role: Role, pid: int) -> None:
+        """In a system without processes there are none to hold."""
+        if role not in self.handles and (handle := processes.child(pid)) is not None:
+            self.handles[role] = handle
+
+    def _let_go(self, role: Role) -> None:
+        self.asked_to_go.discard(role)
+        if (handle := self.handles.pop(role, None)) is not None:
+            os.close(handle)
+
+    def _give_up(self, role: Role, address: Address) -> None:
+        """Who hangs hears no request to exit; and while he lives there is no successor."""
+        self.pongs[role] = self.number - SILENT_PINGS + GRACE_PINGS
+        if role not in self.asked_to_go:
+            logger.error("{} does not answer: it is asked to exit", role)
+            self.asked_to_go.add(role)
+            self.kill(address)
+        elif role in self.handles:
+            logger.error("{} does not exit either: it is killed", role)
+            processes.kill(self.handles[role])
 
     def _look(self) -> None:
         if self.stopping is None and not self._ended() and self.ready >= set(self.cast):

@@ -13,6 +13,7 @@ from actors.messages import Asset, BlockId, Leg, Quoted, Tick, Units, Unsigned
 from storage.books import Books, LiveOrder
 from storage.evidence import Channel, Evidence, Wallet
 from storage.recovery import Case
+from storage.shortage import Purse
 
 
 class Quote(Struct, frozen=True):
@@ -159,6 +160,9 @@ class Venue(Protocol):
 
     async def leftover(self, asset: Asset) -> int | Unanswered:
         """The most that a router may take of it at this moment."""
+
+    async def purse(self, asset: Asset) -> Purse | Unanswered:
+        """What the wallet has where no reorg is expected to reach."""
 
     async def broadcast(self, raw: str, at_ns: int, channel: str = Channel.PUBLIC) -> Taken | Unanswered:
         """Send bytes, in the channel for which they were made; sending them again has no further effect."""

@@ -79,6 +79,7 @@ class ExecutorFacts(Struct, frozen=True):
     unknown: int = 0
     left_over: dict[Asset, str] = {}  # Base units that a router may still take, and no order pays.
     put_off: dict[str, str] = {}  # Why an order has no bytes yet.
+    short_of_gas: dict[str, str] = {}  # By order: what has happened and can not be booked, and what to do.
 
 
 class WalFacts(Struct, frozen=True):

@@ -139,6 +139,8 @@ def _headline(report: StatusReport, facts: Facts, progress: Progress) -> Rendera
     )
     for scope, reason in facts.portfolio.halts.items():
         text.append(f"\nHALTED ({scope}): {reason}", style="bold red")
+    for sentence in facts.executor.short_of_gas.values():
+        text.append(f"\nBLOCKED: {sentence}", style="bold red")
     for asset, amount in facts.executor.left_over.items():
         why = next(
             (why for id, why in facts.executor.put_off.items() if id.startswith(f"revoke:{asset}:")), ""

@@ -28,6 +28,7 @@ from storage.books import Books, LiveOrder
 from storage.evidence import Channel, Wallet
 from storage.holdings import holdings, of_another
 from storage.recovery import Case, unsettled
+from storage.shortage import Purse
 
 D = TypeVar("D")
 
@@ -143,6 +144,21 @@ class EvmVenue:
                 return found
             most = max(most, found)
         return most
+
+    async def purse(self, asset: Asset) -> Purse | Unanswered:
+        return await self._nodes.ask(lambda node: self._purse(node, asset))
+
+    async def _purse(self, node: Node, asset: Asset) -> Purse | Unanswered:
+        head = await node.head()
+        if isinstance(head, Unanswered):
+            return head
+        at_k = max(0, head.number - self._desk.network.final_depth + 1)
+        nonce, amount = await asyncio.gather(
+            node.count(self._desk.wallet, at_k), self._balance(node, asset, at_k)
+        )
+        if isinstance(nonce, Unanswered):
+            return nonce
+        return amount if isinstance(amount, Unanswered) else Purse(nonce, amount)
 
     def _bench(self, node: Node, live: LiveOrder, place: Place) -> Bench:
         return Bench(node, self._desk, self._pools, live, place)

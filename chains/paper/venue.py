@@ -27,6 +27,7 @@ from storage.config import Paper
 from storage.evidence import Wallet
 from storage.holdings import holdings
 from storage.recovery import Case, under_way
+from storage.shortage import Purse
 
 CHANNEL = "paper"
 
@@ -75,6 +76,9 @@ class PaperVenue:
 
     async def leftover(self, asset: Asset) -> int | Unanswered:  # noqa: ARG002
         return 0  # Nobody asks to be allowed anything.
+
+    async def purse(self, asset: Asset) -> Purse | Unanswered:
+        raise AssertionError(f"{asset}: a paper transaction costs what was said before, and no more")
 
     async def revocation(self, live: LiveOrder, nonce: int) -> Draft | Unanswered | None:  # noqa: ARG002
         """Play money is allowed to nobody."""

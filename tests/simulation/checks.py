@@ -60,6 +60,7 @@ class Naive:
         self.cash = 0
         self.gas: Counter[str] = Counter()  # What is had of assets in which fees alone are paid.
         self.gas_aside: dict[str, int] = {}  # By order.
+        self.noticed = 0  # Gas that has come later.
         self.held: dict[str, int] = {}
         self.orders: dict[str, OrderOpened] = {}
         self.set_aside: dict[str, int] = {}
@@ -128,6 +129,7 @@ class Naive:
         match body:
             case Deposited(asset, amount) if asset != USDC:
                 self.gas[asset] += amount
+                self.noticed += amount if self.orders else 0
             case Deposited(_, amount):
                 demand(self.cash == 0, "the first deposit is booked twice")
                 self.cash += amount

@@ -30,6 +30,7 @@ class Block:
     allowed: dict[Asset, int] = field(default_factory=dict)  # ... and allowances ...
     allowed_to: dict[Asset, str] = field(default_factory=dict)  # ... and whose they are.
     landed: list[str] = field(default_factory=list)
+    gift: int = 0  # Gas that the operator has sent.
     hash: str = "genesis"
 
 
@@ -61,6 +62,7 @@ class EvmChain:
     deep: bool = False  # It has ...
     undone_from: int = 0  # ... and the wallet's next nonce was then this one.
     lost: dict[str, dict] = field(default_factory=dict)  # What was final, and is gone.
+    lacks_gas: Callable[[], bool] = lambda: False  # An executor says so.
     halted: bool = False  # Whoever keeps the books has seen that, so anything may come in its stead.
     thefts: int = 0
     stolen_nonces: set[int] = field(default_factory=set)
@@ -84,6 +86,14 @@ class EvmChain:
             if tx_id in block.receipts:
                 return block.receipts[tx_id]
         return None
+
+    def balance_at(self, number: int) -> dict[Asset, int]:
+        """At the end of a block."""
+        return self.blocks[number + 1].before if number < self.head.number else self.balance
+
+    @property
+    def gifts(self) -> int:
+        return sum(block.gift for block in self.blocks)
 
     def hash_of(self, number: int, at: int | None = None) -> str:
         """Of a block; nothing, if the chain has not come so far."""
@@ -127,8 +137,16 @@ class EvmChain:
         if self.lost and self.halted:
             self._bring_back()
         for share in (2, 1):
-            self._mine(tick.at_ns - (share - 1) * MINUTE_NS // 2)
+            self._mine(tick.at_ns - (share - 1) * MINUTE_NS // 2, self._gift())
         self.head_ns = tick.at_ns
+
+    def _gift(self) -> int:
+        """Where there is little gas the operator sends some: if it is needed, and at times unasked."""
+        if not self.gas_at_start or sum(self.gas_at_start.values()) > 100 * GAS:
+            return 0
+        stuck = any(each["nonce"] == self.count() and self._poor(id, each) for id, each in self.pool.items())
+        share = 0.1 if stuck or self.lacks_gas() else 0.02 * self.faults
+        return 20 * GAS if self.chance.random() < share else 0
 
     def _mishap(self) -> None:
         lot = self.chance.random()
@@ -172,7 +190,7 @@ class EvmChain:
             else:
                 self.pool |= {id: tx for id, tx in again.items() if self.chance.random() < 0.6}
         for block in reversed(gone):
-            self._mine(block.at_ns)
+            self._mine(block.at_ns, block.gift)
 
     def _one_under_its_nonce(self, tx_id: str) -> tuple[str, dict]:
         nonce = swap_of(self.raws[tx_id])["nonce"]
@@ -188,13 +206,15 @@ class EvmChain:
             del self.pool[other]
         self.pool["stranger"] = {"nonce": nonce, "fee": 10**9, "stranger": True}
 
-    def _mine(self, at_ns: int) -> None:
+    def _mine(self, at_ns: int, gift: int = 0) -> None:
         base_fee = int(GAS * self.chance.choice([0.5, 0.5, 0.8, 1.1, 1.6])) if self.faults else GAS // 2
         self.mined += 1
         hash = f"block {self.mined}"
         block = Block(self.head.number + 1, at_ns, base_fee, used=self.count(), hash=hash)
         block.before, block.allowed = dict(self.balance), dict(self.allowance)
-        block.allowed_to = dict(self.allowed_to)
+        block.allowed_to, block.gift = dict(self.allowed_to), gift
+        if gift:
+            self.balance[self.fee_asset] += gift
         self.blocks.append(block)
         while (tx_id := self._next(base_fee)) is not None:
             tx = self.pool.pop(tx_id)
@@ -211,7 +231,7 @@ class EvmChain:
         self.pool = {id: tx for id, tx in self.pool.items() if tx["nonce"] >= used}
 
     def _next(self, base_fee: int) -> str | None:
-        fits = [id for id, tx in self.pool.items() if self._fits(tx, base_fee)]
+        fits = [id for id, tx in self.pool.items() if self._fits(tx, base_fee) and not self._poor(id, tx)]
         if not fits or (self.faults and self.chance.random() < 0.3):
             return None
         return max(fits, key=lambda each: self.pool[each]["fee"])
@@ -220,6 +240,10 @@ class EvmChain:
         swaps = tx.get("leg") == "swap" and not tx["cancel"]
         known = not swaps or tx["token"] in self.prices
         return tx["nonce"] == self.count() and tx["fee"] >= base_fee and known
+
+    def _poor(self, tx_id: str, tx: dict) -> bool:
+        """No block takes what its wallet can not pay."""
+        return "stranger" not in tx and self.balance[self.fee_asset] < tx["fee"] + self._beside(tx_id)
 
     def _executed(self, tx_id: str, tx: dict, block: Block) -> Receipt:
         fee = tx["fee"] + self._beside(tx_id)
@@ -241,12 +265,8 @@ class EvmChain:
         return Receipt(tx_id, landed, *map(Units, amounts), Units(fee), *place)
 
     def _beside(self, tx_id: str) -> int:
-        """A rollup's fee for L1: in none of the bytes, and now and then more than the order may pay.
-
-        Not where so little is left that it could not be booked: whoever trades with that has to send more.
-        """
-        plenty = not self.gas_at_start or sum(self.gas_at_start.values()) > 100 * GAS
-        dear = self.faults and plenty and drawn(self.seed, tx_id, "l1") < 0.1
+        """A rollup's fee for L1: in none of the bytes, and now and then more than the order may pay."""
+        dear = self.faults and drawn(self.seed, tx_id, "l1") < 0.1
         return 12 * GAS if dear else 0
 
     def zero_first(self, asset: Asset) -> bool:

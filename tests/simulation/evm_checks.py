@@ -22,6 +22,7 @@ class EvmNaive(ForkNaive):
 
     def write(self, append) -> None:
         super().write(append)
+        demand(self.noticed <= self.chain.gifts, f"settle-from-chain: {self.noticed} of gas never came")
         strange = [(order, owner) for order, owner in self.chain.taken_from if order != owner]
         demand(not strange, f"caps-on-bytes: {strange}: who swapped on what whom was allowed")
         for order, owner in self.chain.undid:
@@ -52,6 +53,9 @@ class EvmNaive(ForkNaive):
         """
         gone = [id for id in self.effects.keys() & self.done if not self.chain.receipt(id)]
         return self.chain.deep and any(self.signed[id].nonce < self.chain.count() for id in gone)
+
+    def unnoticed(self) -> int:
+        return self.chain.gifts - self.noticed
 
     def lost_fees(self) -> int:
         gone = {id for id in self.effects.keys() & self.done if not self.chain.receipt(id)}

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from actors.messages import NEVER, Leg, Side, Units
 from chains.evm.evidence import Question, View, in_doubt, is_undone, raised, seen
 from chains.venue import Attempt, Draft, Foreign, Met, Over, Seen, Unanswered
+from storage.shortage import Purse
 from tests.simulation.evm import DEPTHS
 from tests.simulation.outside import GAS, USDC, ForkVenue, chance_of, drawn, swap_of
 
@@ -70,6 +71,14 @@ class EvmVenue(ForkVenue):
             return Unanswered("timed out")
         allowance = self.chain.blocks[-1].allowed if self._happens(0.1) else self.chain.allowance  # Behind.
         return allowance.get(asset, 0)
+
+    async def purse(self, asset) -> Purse | Unanswered:
+        """At a block that is final, as far as this node has come."""
+        if self._happens(0.1):
+            return Unanswered("timed out")
+        behind = self.chain.chance.randint(1, 5) if self._happens(0.1) else 0
+        at = max(0, self.chain.head.number - behind - DEPTHS.final_depth + 1)
+        return Purse(self.chain.count(at), self.chain.balance_at(at).get(asset, 0))
 
     async def revocation(self, live, nonce) -> Draft | Unanswered | None:
         if not self.chain.allowance.get(_paid(live.order)) or live.fee_left < GAS:

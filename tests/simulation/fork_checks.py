@@ -170,7 +170,7 @@ class ForkNaive(Naive):
         demand(len(landed) == len(set(landed)), "exactly-once: an order has landed twice")
         chain = {asset: amount for asset, amount in self.chain.balance.items() if amount}
         ours = self.owned()
-        ours[self.chain.fee_asset] += self.lost_fees() - stolen
+        ours[self.chain.fee_asset] += self.lost_fees() - stolen + self.unnoticed()
         ours = {asset: amount for asset, amount in ours.items() if amount}
         demand(ours == chain, f"the chain has {chain}, our books {ours}")
 
@@ -193,7 +193,7 @@ class ForkNaive(Naive):
         wrong = [id for id in gone if not self.undone(id)]
         demand(not wrong, f"{wrong} are booked, and are not there")
         real = self.summed(standing)
-        real[self.chain.fee_asset] -= self.chain.stolen
+        real[self.chain.fee_asset] += self.unnoticed() - self.chain.stolen
         chain = {asset: amount for asset, amount in self.chain.balance.items() if amount}
         demand(chain == {asset: amount for asset, amount in real.items() if amount}, f"{chain}, and {real}")
         ours = {asset: amount for asset, amount in self.owned().items() if amount}
@@ -204,6 +204,7 @@ class ForkNaive(Naive):
         """What we would have if this were all that has ever happened."""
         sums = Counter({USDC: CAPITAL})
         sums.update(self.chain.gas_at_start)
+        sums.update({self.chain.fee_asset: self.noticed})
         for tx_id, (paid, got, fee) in effects.items():
             order = self.orders[self.signed[tx_id].order]
             into, out_of = (order.token, USDC) if order.side is Side.BUY else (USDC, order.token)
@@ -211,6 +212,10 @@ class ForkNaive(Naive):
             sums.subtract({out_of: paid})
             sums.subtract({order.fee_asset: fee})
         return sums
+
+    def unnoticed(self) -> int:
+        """Gas that has come, and that nobody has needed."""
+        return 0
 
     def lost_fees(self) -> int:
         """Of approvals that a reorg has undone, and that nobody needs any more."""

@@ -16,6 +16,7 @@ from typing import Any
 from actors.messages import NEVER, PRICE_SCALE, Asset, Bar, Instrument, Side, Tick, Units
 from chains.resolution import seen
 from chains.venue import Attempt, Draft, Met, Missing, Quote, Receipt, Seen, Taken, Unanswered, Waiting
+from storage.shortage import Purse
 
 MINUTE_NS = 60 * 10**9
 USDC = Asset("paper:USDC")
@@ -188,6 +189,9 @@ class AnyVenue:
 
     async def leftover(self, _asset: object) -> int | Unanswered:
         return 0
+
+    async def purse(self, _asset: object) -> Purse | Unanswered:
+        raise AssertionError("nothing costs more here than was said before")
 
     async def revocation(self, *_: object) -> Draft | Unanswered | None:
         return None

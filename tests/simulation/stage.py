@@ -29,7 +29,7 @@ from tests.simulation import disk
 from tests.simulation.chains import MOST_FEE
 from tests.simulation.disk import Replacement
 from tests.simulation.outside import USDC
-from tests.simulation.scheduler import Crash
+from tests.simulation.scheduler import Crash, Scheduler
 
 CAST = {
     Role("wal"): Wal, Role("portfolio"): Portfolio, Role("executor"): Executor, Role("positions"): Positions,
@@ -53,6 +53,23 @@ NOW = Now()
 _append, _open, _resolve, _heard = Log.append, Log.open, resolution.resolve, Wisher.heard
 _fold, _unpacked, _settings_in = replica.fold, replica.unpacked, config.settings_in
 _terms_of = limits.terms_of
+
+
+def nobody_waits(scheduler: Scheduler) -> bool:
+    """No executor has asked the chain, or told the log what it has heard of it."""
+    said = any(
+        pair.sender.startswith("executor.") and pair.target.startswith("wal.") for pair in scheduler.waiting()
+    )
+    return not said and not any(executor._busy() for executor in _executors(scheduler))
+
+
+def lacks_gas(scheduler: Scheduler) -> bool:
+    """An executor says that somebody has to send some."""
+    return any(executor.role and executor._waiting() for executor in _executors(scheduler))
+
+
+def _executors(scheduler: Scheduler) -> list[Executor]:
+    return [seat.actor for seat in scheduler.seats.values() if isinstance(seat.actor, Executor)]
 
 
 def append(self: Log, append: Append) -> int | Refusal:

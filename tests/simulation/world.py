@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from loguru import logger
@@ -16,7 +17,6 @@ from msgspec import to_builtins
 from thespian.actors import PoisonMessage
 
 from actors.base import Actor
-from actors.executor import Executor
 from actors.messages import (
     EVERYTHING,
     NEVER,
@@ -48,7 +48,7 @@ from tests.simulation.evm import EvmChain
 from tests.simulation.market import prices_of, settings_of
 from tests.simulation.outside import MINUTE_NS, USDC, drawn
 from tests.simulation.scheduler import Crash, Scheduler
-from tests.simulation.stage import CAST, NOW, staged
+from tests.simulation.stage import CAST, NOW, lacks_gas, nobody_waits, staged
 from tests.simulation.svm import SvmChain
 
 WORLDS_OF = 16  # So many schedules have the same prices and the same chain.
@@ -85,19 +85,11 @@ class World:
         self.stick_at = MOST_STEPS
         self.halted_scope, self.operated_at = EVERYTHING, -MOST_STEPS
         if isinstance(self.chain, EvmChain | SvmChain):
-            self.chain.nobody_waits = self.nobody_waits
+            self.chain.nobody_waits = partial(nobody_waits, self.scheduler)
+        if isinstance(self.chain, EvmChain):
+            self.chain.lacks_gas = partial(lacks_gas, self.scheduler)
         if not calm:
             self.upset()
-
-    def nobody_waits(self) -> bool:
-        """No executor has asked the chain, or told the log what it has heard of it."""
-        actors = (seat.actor for seat in self.scheduler.seats.values())
-        busy = any(isinstance(actor, Executor) and actor._busy() for actor in actors)
-        said = any(
-            pair.sender.startswith("executor.") and pair.target.startswith("wal.")
-            for pair in self.scheduler.waiting()
-        )
-        return not busy and not said
 
     def upset(self) -> None:
         self.mishaps = self.chance.choice([0, 1, 2, 4, 8])
@@ -372,7 +364,8 @@ def world_of(seed: int, calm: bool = False) -> Iterator[World]:
         finally:
             world.scheduler.end()
             world.scheduler.killed, world.scheduler.watched = _nobody, {}  # No cycle: it is freed at once.
-            vars(world.chain).pop("nobody_waits", None)
+            for name in ("nobody_waits", "lacks_gas"):
+                vars(world.chain).pop(name, None)
             NOW.begin(None)
 
 

@@ -117,6 +117,12 @@ def test_what_a_router_may_still_take_is_shown_and_why_it_is_not_taken_back_yet(
     assert "may still take" not in drawn(report(facts=LIVE_FACTS, mode="live"))
 
 
+def test_a_wallet_that_is_blocked_for_want_of_gas_says_what_to_send():
+    executor = {"short_of_gas": {"buy:1": "the wallet needs 3 more base units of base:ETH: send gas"}}
+    text = drawn(report(facts={**LIVE_FACTS, "executor": executor}, mode="live"), width=300)
+    assert "BLOCKED: the wallet needs 3 more base units of base:ETH: send gas" in text
+
+
 def test_what_a_strategy_says_of_itself_is_shown():
     note = {"strategy": "ai", "note": "off: the gate's rolling AUC fell"}
     assert "ai is off: the gate's rolling AUC fell" in drawn(report(facts={**FACTS, "strategist:ai": note}))
