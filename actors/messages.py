@@ -357,6 +357,13 @@ class Signed(Struct, frozen=True, tag=True):
     leg: Leg = Leg.SWAP  # The last field: storage/chain.py leaves it out of a swap.
 
 
+class BlockId(Struct, frozen=True):
+    """A block, and with it all those before it: while this number has this hash, none of them is another."""
+
+    number: int
+    hash: str
+
+
 class Allowed(Struct, frozen=True, tag=True):
     """T2a: an approval or a revocation is on chain; its fee is spent, and the order goes on."""
 
@@ -366,13 +373,7 @@ class Allowed(Struct, frozen=True, tag=True):
     evidence: str
     fee: Units
     block: int = 0
-
-
-class BlockId(Struct, frozen=True):
-    """A block, and with it all those before it: while this number has this hash, none of them is another."""
-
-    number: int
-    hash: str
+    in_block: BlockId | None = None  # If it was final then; None says nothing of where it is.
 
 
 class Landed(Struct, frozen=True, tag=True):

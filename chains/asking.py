@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from actors.messages import Tick
+from actors.messages import Leg, Tick
 from chains.venue import Draft, Foreign, Over, Seen, Unanswered, Venue
 from storage.evidence import Action, Wallet
 from storage.recovery import Case
@@ -60,7 +60,17 @@ async def prepared(
         return Prepared(mine, found, Unanswered("another order of this wallet comes first"))
     if mine.row.action is not Action.QUOTE:
         return Prepared(mine, found, Unanswered(mine.row.because))
-    return Prepared(mine, found, early or await venue.prepare(own.case.live, nonce, tick))
+    draft = early or await venue.prepare(own.case.live, nonce, tick)
+    return Prepared(mine, found, _founded(draft, mine.seen))
+
+
+def _founded(draft: Draft | Foreign | Over | Unanswered, seen: Seen) -> Draft | Foreign | Over | Unanswered:
+    """An allowance is one number, of whatever branch the node that told it is on: nothing is swapped on it
+    unless what made it is seen on chain at this moment, too.
+    """
+    if isinstance(draft, Draft) and draft.leg is Leg.SWAP and not seen.stands:
+        return Unanswered("its approval is not on chain at this moment, or not deep enough")
+    return draft
 
 
 def at_once(work: Coroutine[None, None, Found]) -> Found:

@@ -48,7 +48,8 @@ def ending(live: LiveOrder, action: Action, seen: Seen) -> End:
     block = f"block {receipt.block}"
     if action is Action.SETTLE_LANDED and live.leg is not Leg.SWAP:
         assert live.leg is not None, f"{id}: {receipt.tx_id} has landed, and no bytes exist"
-        return Allowed(id, live.leg, receipt.tx_id, block, receipt.fee, receipt.block)
+        fee, final = receipt.fee, seen.final_block
+        return Allowed(id, live.leg, receipt.tx_id, block, fee, receipt.block, final)
     if action is Action.SETTLE_LANDED:
         return Landed(
             id, receipt.tx_id, block, receipt.amount_in, receipt.amount_out, receipt.fee, seen.final,

@@ -87,6 +87,7 @@ class Seen(Struct, frozen=True):
     proof: str = ""
     broken: str = ""
     foreign: str = ""  # single-writer: somebody else has used the wallet; in words.
+    stands: bool = True  # What the order has done so far is on chain, deep enough to go on from it.
 
     @property
     def final_block(self) -> BlockId | None:

@@ -278,6 +278,7 @@ def _allow(books: Books, body: Allowed, at_ns: int) -> Books | Refusal:
         ledger=ledger,
         live=put(books.live, body.order, after),
         last_order_ns=max(books.last_order_ns, at_ns),
+        last_final=last_final(books, body),
         counts=counted(books, "allowed"),
     )
     return paid_fee(books, live.order, body.fee, at_ns)

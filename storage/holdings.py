@@ -218,8 +218,8 @@ def of_another(books: Books, wallet: str, chain: str) -> str:
     )
 
 
-def last_final(books: Books, body: End | Finalized) -> BlockId | None:
-    """Once this has ended: orders need not end in the order of their blocks."""
+def last_final(books: Books, body: Outcome | Finalized) -> BlockId | None:
+    """Once this is written: orders need not end in the order of their blocks."""
     found = [each for each in (books.last_final, getattr(body, "in_block", None)) if each is not None]
     return max(found, key=lambda block: block.number, default=None)
 

@@ -61,17 +61,12 @@ def signing(signed: Signed, at_ns: int) -> Append:
     return Append(Id(f"{signed.order}/T2.{signed.attempt}"), (record,))
 
 
-def allowance(
-    books: Books, order_id: Id, tx_id: str, evidence: str, fee: int, block: int, at_ns: int
-) -> Append:
+def allowance(books: Books, allowed: Allowed, at_ns: int) -> Append:
     """T2a: an approval or a revocation has landed.  Its order goes on with what is left of its fee."""
-    live = books.live[order_id]
-    leg = live.leg
-    assert leg is not None, f"{order_id} has no bytes that could have landed"
-    allowed = Allowed(order_id, leg, tx_id, evidence, Units(fee), block)
-    record = trade(order_id, _status_after(live, allowed), allowed, at_ns)
-    more = _more(live.order, _lacking(books, live.order, fee), at_ns)
-    return Append(Id(f"{order_id}/T2a.{len(live.legs_done) + 1}"), (*more, record))
+    live = books.live[allowed.order]
+    record = trade(allowed.order, _status_after(live, allowed), allowed, at_ns)
+    more = _more(live.order, _lacking(books, live.order, allowed.fee), at_ns)
+    return Append(Id(f"{allowed.order}/T2a.{len(live.legs_done) + 1}"), (*more, record))
 
 
 def settlement(books: Books, outcome: Outcome, at_ns: int) -> Append:
@@ -82,7 +77,7 @@ def settlement(books: Books, outcome: Outcome, at_ns: int) -> Append:
     live = books.live[outcome.order]
     order = live.order
     if isinstance(outcome, Allowed):
-        return allowance(books, order.id, outcome.tx_id, outcome.evidence, outcome.fee, outcome.block, at_ns)
+        return allowance(books, outcome, at_ns)
     status = _status_after(live, outcome)
     fee = outcome.fee if isinstance(outcome, Landed | Reverted) else 0
     lacking = _lacking(books, order, fee)

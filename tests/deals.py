@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from actors.messages import (
+    Allowed,
     Asset,
     Close,
     CloseReason,
@@ -118,7 +119,8 @@ class Desk:
         """An approval is signed, and lands; one that is signed already lands with its newest."""
         live = self.books.live[Id(id)]
         signed = live.attempts[-1] if live.attempts else self.sign(id, at_ns, leg=leg)
-        self.append(allowance(self.books, Id(id), signed.tx_id, f"block {block}", fee, block, at_ns))
+        allowed = Allowed(Id(id), signed.leg, signed.tx_id, f"block {block}", fee, block)
+        self.append(allowance(self.books, allowed, at_ns))
         return signed
 
     def settle(self, outcome, at_ns: int = 0) -> None:

@@ -24,7 +24,7 @@ class View(Struct, frozen=True):
     count_at_k: int  # And at the newest block that is final.
     receipts: tuple[Receipt, ...] = ()  # Of the order's attempts.
     pooled: frozenset[str] = frozenset()  # Those that wait in its pool.
-    done: tuple[Receipt, ...] = ()  # Of what the order has done before.
+    done: tuple[Receipt, ...] = ()  # Of what the order has done before, whichever attempt it was.
     last_final: str = ""  # The hash that it has for the block in which something of ours was final last.
 
 
@@ -64,8 +64,9 @@ def seen(chain: Chain, question: Question, first: View | None, second: View | No
         wallet=question.wallet,
     )
     final = found.depth is Depth.FINAL if newest else _done(case, first)
-    broken, foreign = _broken(question, first, second), _foreign(case, first, second)
-    return Seen(found, receipt, final, _proof(case, first), broken, foreign)
+    broken = _broken(question, first, second) or _instead(case, first, second)
+    foreign, stands = _foreign(case, first, second), _stands(chain, case, first)
+    return Seen(found, receipt, final, _proof(case, first), broken, foreign, stands)
 
 
 def unseen(chain: Chain, question: Question, sentence: str) -> Seen:
@@ -164,7 +165,7 @@ def _charged(case: Case, view: View) -> View:
     moved them to a block with another price.  It is no less than nothing.
     """
     booked = {each.allowed.tx_id: each.allowed.fee for each in case.live.legs_done}
-    more = sum(receipt.fee - booked[receipt.tx_id] for receipt in view.done)
+    more = sum(each.fee - booked[each.tx_id] for each in view.done if each.tx_id in booked)
     if not more:
         return view
     receipts = (replace(each, fee=Units(max(0, each.fee + more))) for each in view.receipts)
@@ -178,9 +179,34 @@ def _foreign(case: Case, first: View | None, second: View | None) -> str:
     shown = {receipt.tx_id for view in (first, second) for receipt in view.done}
     for each in case.live.legs_done:
         nonce, tx_id = each.signed.nonce, each.allowed.tx_id
-        if nonce < min(first.count_at_k, second.count_at_k) and tx_id not in shown:
+        ours = {attempt.tx_id for attempt in each.attempts}
+        if nonce < min(first.count_at_k, second.count_at_k) and not ours & shown:
             return f"nonce {nonce} was used for good, and not by our {tx_id}: two nodes say so"
     return ""
+
+
+def _instead(case: Case, first: View | None, second: View | None) -> str:
+    """Other bytes of ours have the nonce of what was booked, for good: with another fee, two nodes say."""
+    if first is None or second is None:
+        return ""
+    shown = {each.tx_id for each in first.done} & {each.tx_id for each in second.done}
+    for each in case.live.legs_done:
+        nonce, tx_id = each.signed.nonce, each.allowed.tx_id
+        other = next((it.tx_id for it in each.attempts if it.tx_id in shown - {tx_id}), None)
+        if other and nonce < min(first.count_at_k, second.count_at_k):
+            return (
+                f"nonce {nonce} was used by our {tx_id}, and two nodes say that {other} has it for good: "
+                f"what was booked is gone.  Compare the wallet with the log before this is lifted"
+            )
+    return ""
+
+
+def _stands(chain: Chain, case: Case, view: View | None) -> bool:
+    """As deep as it was when it was booked, wherever a reorg has put it since."""
+    if view is None:
+        return not case.live.legs_done
+    deep = {each.tx_id for each in view.done if each.landed and _deep(view, each) >= chain.booked_depth}
+    return all(each.allowed.tx_id in deep for each in case.live.legs_done)
 
 
 def _done(case: Case, first: View | None) -> bool:
@@ -196,8 +222,12 @@ def _kind(case: Case, receipt: Receipt | None) -> evidence.Receipt:
     return evidence.Receipt.SUCCESS if receipt.landed else evidence.Receipt.REVERTED
 
 
+def _deep(view: View, receipt: Receipt) -> int:
+    return view.head - receipt.block + 1
+
+
 def _depth(chain: Chain, view: View | None, receipt: Receipt | None) -> Depth:
-    deep = view.head - receipt.block + 1 if view and receipt else 0
+    deep = _deep(view, receipt) if view and receipt else 0
     if deep >= chain.final_depth:
         return Depth.FINAL
     return Depth.TRADABLE if deep >= chain.booked_depth else Depth.SHALLOW

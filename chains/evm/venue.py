@@ -174,7 +174,7 @@ class EvmVenue:
         trades = await self._trades(attempts)
         if isinstance(trades, Unanswered):
             return unseen(desk.depths, question, trades.sentence)
-        done = tuple(each.allowed.tx_id for each in case.live.legs_done)
+        done = tuple(each.tx_id for leg in case.live.legs_done for each in leg.attempts)
         final = case.last_final.number if case.last_final else None
         hashes = tuple(each.tx_id for each in attempts)
         query = Query(desk.wallet, hashes, desk.network.final_depth, done, final)

@@ -3,6 +3,9 @@
 A transaction has one signature and expires by block height.  Until then its absence means nothing; after it,
 only if the answer is from past the fence: the first finalized slot that we saw beyond the expiry.  Without
 that a node that is behind calls the living dead.
+
+That something is final is believed on one provider's word.  If it is undone, the wallet is halted once two
+providers say so, or the only one there is: a lie that a lone node never takes back, nobody can notice.
 """
 
 from collections.abc import Sequence

@@ -39,6 +39,7 @@ def chain_of(outside: int, seed: int) -> tuple[Any, Any, Naive]:
         evm.deep_ns = deep_ns
         return evm, EvmVenue, EvmNaive(evm)
     svm = SvmChain(outside, chance, private=private, deep_ns=deep_ns)
+    svm.liar = deep_ns < NEVER and drawn("liar", seed) < 0.3
     return svm, SvmVenue, SvmNaive(svm)
 
 

@@ -50,6 +50,8 @@ class EvmChain:
     approves: bool = False  # Some of its tokens ask for approvals.
     allowance: dict[Asset, int] = field(default_factory=dict)  # Of the one router, where one is asked for.
     allowed_to: dict[Asset, str] = field(default_factory=dict)  # By asset: the order that it was given for.
+    given_up: dict[Asset, int] = field(default_factory=dict)  # Allowances on the branch left last.
+    stood: set[str] = field(default_factory=set)  # Orders whose approvals were there when last asked about.
     undid: list[tuple[str, str]] = field(default_factory=list)  # Who replaced or took back whose.
     taken_from: list[tuple[str, str]] = field(default_factory=list)  # Who swapped on whose allowance.
     broadcasts: list[str] = field(default_factory=list)
@@ -177,6 +179,7 @@ class EvmChain:
         at_once = self.chance.random() < 0.5
         final = self.head.number - DEPTHS.final_depth + 1
         gone = [self.blocks.pop() for _ in range(depth)]
+        self.given_up = self.allowance
         self.balance, self.allowance = gone[-1].before, gone[-1].allowed
         self.allowed_to = gone[-1].allowed_to
         for block in gone:

@@ -34,6 +34,12 @@ class EvmNaive(ForkNaive):
         """Its swap has bytes, so nothing else can come before it."""
         return any(self.signed[each].leg == "swap" for each in self.attempts(order))
 
+    def sign(self, signed) -> None:
+        first = signed.leg == "swap" and not self.attempts(signed.order)
+        founded = not first or signed.order in self.chain.stood
+        demand(founded, f"no-guess: {signed.order} swaps on an approval that was not there")
+        super().sign(signed)
+
     def at_the_end(self) -> None:
         """A stranger with the key leaves the wallet blocked, with whatever may still land; what takes a
         leftover back may have been opened last of all, and is for the next start.
@@ -44,13 +50,10 @@ class EvmNaive(ForkNaive):
                 demand(begun, f"liveness: {order} has no bytes and never ended")
         if self.broken:
             self.halted_and_explained()
-        elif not (self.halted or self.replaced()):
+        elif not self.halted:
             self.all_ended(self.chain.stolen)
 
     def replaced(self) -> bool:
-        """Whether a deep fork has put other bytes in the place of an approval that had been final.  Nobody
-        looks for that: nothing is lost but the difference of two fees, which the next start tells.
-        """
         gone = [id for id in self.effects.keys() & self.done if not self.chain.receipt(id)]
         return self.chain.deep and any(self.signed[id].nonce < self.chain.count() for id in gone)
 

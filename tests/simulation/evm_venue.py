@@ -52,10 +52,16 @@ class EvmVenue(ForkVenue):
         none is left of an old one.
         """
         asset, amount = _paid(live.order), live.order.amount_in
-        allowance = self.chain.blocks[-1].allowed if self._happens(0.1) else self.chain.allowance  # Behind.
+        allowance = self._told_allowance()
         if asset not in allowance or (live.allows and allowance[asset] == amount):
             return Leg.SWAP
         return Leg.REVOKE if allowance[asset] and self.chain.zero_first(asset) else Leg.APPROVE
+
+    def _told_allowance(self) -> dict:
+        """By a node that is behind, at times, or still on the branch that all others have left."""
+        if self._happens(0.1):
+            return self.chain.blocks[-1].allowed
+        return self.chain.given_up if self._happens(0.1) and self.chain.given_up else self.chain.allowance
 
     def _taken_back(self, live, nonce) -> Draft | Foreign | Over | Unanswered:
         if (used := self.chain.count()) > nonce:
@@ -118,10 +124,19 @@ class EvmVenue(ForkVenue):
         node = self.chain.chance.randint(0, 1)
         first, second = self._view(case, node), None
         unexplained = first and newest and not first.receipts and first.count > newest.nonce
-        gone = first and len(first.done) < len(case.live.legs_done)
+        legs = [each.allowed.tx_id for each in case.live.legs_done]
+        gone = first and not {*legs} <= {each.tx_id for each in first.done}
+        self._remember(case.live.order.id, legs)
         if first and (unexplained or gone or in_doubt(case, first) or is_undone(case, first)):
             second = self._view(case, 1 - node)
         return seen(DEPTHS, question, first, second)
+
+    def _remember(self, order: str, legs: list[str]) -> None:
+        """Whether it could be seen that a swap has what it needs."""
+        there = [each for id in legs if (each := self.chain.receipt(id)) and each.landed]
+        self.chain.stood.discard(order)
+        if len(there) == len(legs):
+            self.chain.stood.add(order)
 
     def _hole(self, tx_id: str) -> int:
         """One of the two nodes may not have a receipt at all."""
@@ -135,7 +150,7 @@ class EvmVenue(ForkVenue):
         ids = [each.tx_id for each in case.live.attempts]
         kept = [id for id in ids if self._hole(id) != node]
         receipts = tuple(each for id in kept if (each := self.chain.receipt(id, at)))
-        legs = [each.allowed.tx_id for each in case.live.legs_done]
+        legs = [each.tx_id for leg in case.live.legs_done for each in leg.attempts]
         done = tuple(each for id in legs if (each := self.chain.receipt(id, at)))
         if self._happens(0.03):
             receipts = tuple(replace(each, block=at + 1) for each in receipts)  # Torn: of another block.

@@ -47,6 +47,10 @@ class ForkNaive(Naive):
         """Nothing has come in its place, so it need not be explained."""
         raise NotImplementedError
 
+    def replaced(self) -> bool:
+        """Whether other bytes stand in the place of what was done before a swap."""
+        return False
+
     @property
     def torn(self) -> bool:
         """What was final is gone, whatever has come in its place."""
@@ -66,8 +70,8 @@ class ForkNaive(Naive):
     def take(self, body) -> None:
         if isinstance(body, Signed | Landed | Reverted | Dead | Finalized | Reversed):
             demand(not self.torn, f"no-guess: {type(body).__name__} of {body.order} on a broken chain")
-        if isinstance(body, Halted) and body.scope == WALLET and "what was final is gone" in body.reason:
-            demand(self.torn, f"no-guess: {body.reason}")
+        if isinstance(body, Halted) and body.scope == WALLET and "is gone.  Compare" in body.reason:
+            demand(self.torn or self.replaced(), f"no-guess: {body.reason}")
             self.chain.halted = True
         if isinstance(body, Lifted) and body.scope == WALLET:
             demand(not self.chain.halted, "halt-latch: nobody lifts this")
@@ -119,7 +123,17 @@ class ForkNaive(Naive):
 
     def allow(self, body) -> None:
         super().allow(body)
+        if body.in_block or self.takes_back(body):
+            stands = self.chain.receipt(body.tx_id)
+            demand(stands and not self.open(body.tx_id), f"{body.tx_id} is called final too early")
+            self.last_final = max(self.last_final, (stands.block, stands.block_hash))
         self.effects[body.tx_id] = (0, 0, body.fee)
+
+    def takes_back(self, body) -> bool:
+        """It undoes the approval of its order, or another's: then its end is to be for good."""
+        legs = [self.signed[id].leg for id in self.effects if self.signed[id].order == body.order]
+        last = "approve" if self.orders[body.order].side is Side.REVOKE else "".join(legs[-1:])
+        return body.leg == "revoke" and last == "approve"
 
     def receipts(self, tx_id: str) -> list:
         return self.chain.ever.get(tx_id, [])

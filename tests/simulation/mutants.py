@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.crash.mutants import MUTANTS as OF_THE_LOG
 from tests.simulation.planted import MUTANTS, Mutant
 from tests.simulation.planted_chains import MUTANTS as OF_CHAINS
+from tests.simulation.planted_forks import MUTANTS as OF_FORKS
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("actors", "chains", "storage", "strategies", "tests", "run.py", "pyproject.toml", "config.toml")
@@ -24,7 +25,7 @@ COPIED = ("actors", "chains", "storage", "strategies", "tests", "run.py", "pypro
 VERDICT = re.compile(r"seed \d|FAILED tests/|[\w ]+: BAD: ")
 MOST_SECONDS = 60
 HANGS_SECONDS = 700
-ALL = (*MUTANTS, *OF_CHAINS, *(Mutant(*words, harness=harness) for *words, harness in OF_THE_LOG))
+ALL = (*MUTANTS, *OF_CHAINS, *OF_FORKS, *(Mutant(*words, harness=harness) for *words, harness in OF_THE_LOG))
 
 
 def main() -> int:

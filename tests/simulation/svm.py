@@ -63,6 +63,9 @@ class SvmChain:
     private: bool = False
     blocks: list[Block] = field(default_factory=lambda: [Block(FIRST_SLOT, T0)])
     final: int = 0  # The height up to which no fork can go back.
+    liar: bool = False  # Its first provider calls final what is confirmed, until that is undone.
+    believed: int = 0  # The height up to which it has said so of ours ...
+    called_final: set[str] = field(default_factory=set)  # ... and of what.
     forks: int = 0
     deep_ns: int = NEVER  # From then on a fork may reach what is final; it does so once.
     nobody_waits: Callable[[], bool] = lambda: True  # For what was asked before it, or is being written.
@@ -152,22 +155,27 @@ class SvmChain:
 
     def _mishap(self, at_ns: int) -> None:
         lot = self.chance.random()
-        if lot < 0.15 and self.height > self.final:
-            self._fork(self.chance.randint(1, self.height - self.final))
+        if lot < 0.15 and self.height > self.stays:
+            self._fork(self.chance.randint(1, self.height - self.stays))
         elif lot < 0.20:
             self.cut_slot = self.head.slot
             self.cut_until_ns = at_ns + self.chance.choice([2, 4, 8]) * MINUTE_NS
+
+    @property
+    def stays(self) -> int:
+        """What somebody has called final is undone by the one fork alone that is to undo it."""
+        return self.final if self.deep else max(self.final, self.believed)
 
     def _fork_deep(self) -> None:
         """Down to the newest of the final blocks in which something of the wallet is.  Nobody is left behind,
         and whatever had expired for good stays so.
         """
-        used = [height for height in range(1, self.final + 1) if self.blocks[height].receipts]
+        used = [height for height in range(1, self.stays + 1) if self.blocks[height].receipts]
         if used:
             self.deep = True
             self.undone = {tx_id for block in self.blocks[used[-1] :] for tx_id in block.receipts}
-            self.expired_height, self.final = self.final, used[-1] - 1
-            self._fork(self.height - self.final)
+            self.expired_height, self.final = self.final, min(self.final, used[-1] - 1)
+            self._fork(self.height - used[-1] + 1)
             self.left = ([], 0, "")
 
     def _fork(self, depth: int) -> None:
@@ -292,6 +300,15 @@ class SvmVenue(ForkVenue):
         receipt = blocks[height].receipts[tx_id]
         processed = Level.PROCESSED if height == len(blocks) - 1 else Level.CONFIRMED
         level = Level.FINALIZED if height <= final else processed
+        lies = self.chain.liar and not self.chain.deep and provider == PROVIDERS[0]
+        if (
+            lies
+            and level is Level.CONFIRMED
+            and self.chain.blocks[height : height + 1] == blocks[height : height + 1]
+        ):
+            level = Level.FINALIZED
+            self.chain.believed = max(self.chain.believed, height)
+            self.chain.called_final.add(tx_id)
         told = None if self._happens(0.03) else receipt
         return Status(blocks[height].slot, level, not receipt.landed, told)
 

@@ -6,7 +6,10 @@ from tests.simulation.fork_checks import ForkNaive
 
 class SvmNaive(ForkNaive):
     def open(self, tx_id: str) -> bool:
-        return self.chain.open(tx_id, self.signed[tx_id].last_valid_height)
+        """What one provider calls final is believed, and halts the wallet if it is undone."""
+        return tx_id not in self.chain.called_final and self.chain.open(
+            tx_id, self.signed[tx_id].last_valid_height
+        )
 
     def sign(self, signed) -> None:
         demand(not self.attempts(signed.order), f"exactly-once: {signed.order} has two signatures")

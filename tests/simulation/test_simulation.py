@@ -76,6 +76,16 @@ def test_a_chain_of_solana_that_undoes_what_was_final_finds_the_wallet_halted_an
     assert WALLET in world.naive.halts
 
 
+def test_a_provider_of_solana_that_calls_final_what_is_undone_later_finds_the_wallet_halted():
+    world = first(lambda world: world.chain.called_final and world.chain.halted, "deep", "solana")
+    assert WALLET in world.naive.halts
+
+
+def test_an_approval_that_had_its_nonce_taken_by_other_bytes_of_ours_finds_the_wallet_halted():
+    world = first(lambda world: world.naive.replaced() and world.naive.live, "deep", "evm")
+    assert WALLET in world.naive.halts
+
+
 def test_an_approval_that_a_reorg_has_lost_is_on_chain_again_before_its_swap_lands():
     world = first(fits=lost_approval_landed, chain="evm")
     assert not world.naive.live

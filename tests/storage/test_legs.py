@@ -102,7 +102,7 @@ def test_a_replacement_keeps_the_nonce_and_the_leg_of_what_it_replaces():
     for change in ({"leg": Leg.SWAP}, {"nonce": 1}):
         assert refused(desk, replace(bumped, **change)) is Refusal.TRANSITION_NOT_ALLOWED
     desk.append(signing(bumped, 1))
-    desk.append(allowance(desk.books, "o1", first.tx_id, "block 1", 2, 1, 2))
+    desk.append(allowance(desk.books, Allowed("o1", Leg.APPROVE, first.tx_id, "block 1", 2, 1), 2))
     assert live(desk).legs_done[0].signed == first
     assert desk.sign("o1").attempt == 3
 
@@ -260,6 +260,7 @@ def test_a_swap_has_the_bytes_in_the_log_that_it_had_before_there_were_legs():
         (Landed("o1", "t1", "e", 1, 2, 3, False, 4), b'"fee":3,"final":false,"block":4}'),
         (Reverted("o1", "t1", "e", 3), b'"tx_id":"t1","evidence":"e","fee":3}'),
         (Finalized("o1", "t1", "e"), b'"tx_id":"t1","evidence":"e"}'),
+        (Allowed("o1", Leg.APPROVE, "t1", "e", 3, 4), b'"evidence":"e","fee":3,"block":4}'),
     ],
 )
 def test_an_end_that_names_no_block_has_the_bytes_that_it_had_before_ends_named_any(end, told):
@@ -370,3 +371,13 @@ def played(desk: Desk, verdict: Order, chance: Random, at_ns: int) -> None:
                 desk.reorg(verdict.id, at_ns)
                 desk.book(verdict.id, out + 1, fee, at_ns)
             desk.finalize(verdict.id, at_ns)
+
+
+def test_the_block_of_an_approval_is_known_once_it_is_final_and_without_one_nothing_is_said_of_any():
+    desk = opened()
+    first = desk.sign("o1", leg=Leg.APPROVE)
+    allowed = Allowed("o1", Leg.APPROVE, first.tx_id, "block 7", 2, 7)
+    unnamed = fold(allowance(desk.books, allowed, 2).records, desk.books)
+    assert unnamed.last_final is None
+    named = replace(allowed, in_block=BlockId(7, "0xa"))
+    assert fold(allowance(desk.books, named, 2).records, desk.books).last_final == BlockId(7, "0xa")

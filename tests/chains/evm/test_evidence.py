@@ -331,3 +331,36 @@ def test_a_nonce_of_an_approval_that_is_somebody_elses_for_good_is_told_by_two_n
     assert told(WAITING, shown, FREE).foreign == ""
     early = replace(FREE, count_at_k=6)
     assert told(WAITING, early, early).foreign == ""
+
+
+BUMPED = replace(DONE, attempts=(APPROVED, replace(APPROVED, attempt=2, tx_id="bump0")))
+RIVALLED = replace(WAITING, live=replace(WAITING.live, legs_done=(BUMPED,)))
+
+
+def test_other_bytes_of_ours_with_an_approval_s_nonce_for_good_are_no_stranger_s_and_break_the_chain():
+    other = replace(FREE, done=(Receipt("bump0", True, 0, 0, 34, 40, 49),))
+    found = told(RIVALLED, other, other)
+    assert "nonce 6 was used by our tx0, and two nodes say that bump0 has it for good" in found.broken
+    assert (found.foreign, found.stands) == ("", False)
+    early = replace(other, count_at_k=6)
+    for views in ((other,), (other, FREE), (other, with_leg(FREE, 30)), (early, early)):
+        assert told(RIVALLED, *views).broken == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "stands"),
+    [({}, True), ({"block": 59}, True), ({"block": 60}, False), ({"landed": False}, False)],
+)
+def test_an_approval_stands_while_it_is_as_deep_as_what_is_booked_wherever_a_reorg_has_put_it(
+    changes, stands
+):
+    view = with_leg(FREE, 30)
+    view = replace(view, done=(replace(view.done[0], **changes),))
+    assert told(WAITING, view).stands is stands
+
+
+def test_an_approval_that_no_node_shows_does_not_stand_and_what_needs_none_always_does():
+    assert not told(WAITING, FREE).stands
+    assert not told(WAITING, None).stands
+    assert told(PENDING, FREE).stands
+    assert told(PENDING, None).stands
