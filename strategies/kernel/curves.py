@@ -7,8 +7,8 @@ from strategies.kernel.tables import Floats
 @compiled
 def deepest(equity: Floats) -> float:
     """The highest of `strategies.metrics.drawdowns`: after each peak only the lowest value can be it."""
-    peak = trough = equity[0]
     found = 0.0
+    peak = trough = equity[0]
     for place in range(len(equity)):
         value = equity[place]
         if value > peak:
@@ -16,4 +16,5 @@ def deepest(equity: Floats) -> float:
             peak = trough = value
         elif value < trough:
             trough = value
-    return max(found, 1.0 - trough / peak)
+    last: float = 1.0 - trough / peak
+    return max(found, last)

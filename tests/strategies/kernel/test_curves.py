@@ -1,3 +1,5 @@
+"""The deepest drawdown in one pass is that of the metrics, to the bit."""
+
 import numpy as np
 import pytest
 
