@@ -257,10 +257,10 @@ class Mortal(Executor):
         if case.booked is None and seen.receipt is None:
             self._point("looked", case.live.leg, case.live.order.side)
 
-    def _settle(self, end: Any, at_ns: int) -> None:
+    def _settle(self, end: Any, at_ns: int, final: bool = True) -> None:
         live = self.replica.books.live[end.order]
         self._point("settled", live.leg, live.order.side)
-        super()._settle(end, at_ns)
+        super()._settle(end, at_ns, final)
 
 
 CAST = {
