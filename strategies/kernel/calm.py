@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 
 from strategies.compiled import inlined, part
-from strategies.kernel.minds import end_of_frame, ended, ends_late, grow, whole, wish
+from strategies.kernel.minds import alone_in_frame, ended, ends_late, grow, whole, wish
 from strategies.kernel.tables import Desk, Floats, Row, Tape, pair
 from strategies.kernel.watches import follow
 from strategies.kernel.wide import at_most, floated
@@ -23,10 +23,9 @@ NEAR = 2.0**-40  # A share of a price; floats are right to 2 ** -52.
 def calm(step: Step, tape: Tape, desk: Desk, moment: int) -> tuple[int, bool]:
     """The next moment that needs a whole tick, and whether the strategy has seen it, and wishes something."""
     mind, bars, first, wished = desk.minds[0], tape.bars, moment, False
-    kind, state, params = mind.kind, desk.states[0], desk.params[0]
+    state, params = desk.states[0], desk.params[0]
     book, token = desk.books[0], desk.tokens[0]
     low, high, peak, until_ns = _band(book, token)
-    frame_ns, frame_end_ns = mind.frame_ns, mind.frame_end_ns
     while moment < len(tape.moments):
         at_ns, number = tape.moments[moment], tape.firsts[moment]
         if ends_late(mind, at_ns) or tape.firsts[moment + 1] != number + 1 or at_ns >= until_ns:
@@ -37,17 +36,10 @@ def calm(step: Step, tape: Tape, desk: Desk, moment: int) -> tuple[int, bool]:
         if close > peak:
             follow(book, token, pair(bars[number].exact_close))
             low, high, peak, until_ns = _band(book, token)
-        if mind.end_ns == 0:
-            frame_end_ns = end_of_frame(frame_end_ns, frame_ns, at_ns)
-            mind.frame_end_ns = frame_end_ns
-        if mind.end_ns == 0 and frame_end_ns == at_ns:
-            bar = whole(bars[number])
+        if alone_in_frame(mind, at_ns):
+            wished = wish(mind, step(mind.kind, state, params, whole(bars[number])))
         elif grow(mind, number, bars, at_ns):
-            bar = ended(mind)
-        else:
-            moment += 1
-            continue
-        wished = wish(mind, step(kind, state, params, bar))
+            wished = wish(mind, step(mind.kind, state, params, ended(mind)))
         if wished:
             break
         moment += 1

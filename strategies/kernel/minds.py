@@ -21,7 +21,7 @@ def grow(mind: Row, number: int, bars: Table, at_ns: int) -> bool:
     if number >= 0:
         bar = bars[number]
         if mind.end_ns == 0:
-            mind.end_ns = mind.frame_end_ns = end_of_frame(mind.frame_end_ns, mind.frame_ns, at_ns)
+            mind.end_ns = end_of_frame(mind, at_ns)
             mind.open, mind.high, mind.low, mind.volume = bar.open, bar.high, bar.low, bar.volume
         else:
             mind.high, mind.low = max(mind.high, bar.high), min(mind.low, bar.low)
@@ -32,12 +32,20 @@ def grow(mind: Row, number: int, bars: Table, at_ns: int) -> bool:
 
 
 @inlined
-def end_of_frame(last_ns: int, frame_ns: int, at_ns: int) -> int:
+def end_of_frame(mind: Row, at_ns: int) -> int:
     """Mostly the one after the last; a division costs as much as all else that is done to a bar."""
-    end_ns = last_ns + frame_ns
-    if not last_ns < at_ns <= end_ns:
-        end_ns = (at_ns + frame_ns - 1) // frame_ns * frame_ns
+    end_ns: int = mind.frame_end_ns + mind.frame_ns
+    if not mind.frame_end_ns < at_ns <= end_ns:
+        end_ns = (at_ns + mind.frame_ns - 1) // mind.frame_ns * mind.frame_ns
+    mind.frame_end_ns = end_ns
     return end_ns
+
+
+@inlined
+def alone_in_frame(mind: Row, at_ns: int) -> bool:
+    """Whether a bar at this tick is all of a bar of the strategy's timeframe."""
+    alone: bool = mind.end_ns == 0 and end_of_frame(mind, at_ns) == at_ns
+    return alone
 
 
 @inlined
