@@ -117,6 +117,14 @@ class Stage:
                 self.trade(price)
             time.sleep(0.2)
 
+    def until_bought(self, prices):
+        """By a run that has just been started."""
+        self.until("devnet: heard of")
+        self.until("signer is ready")
+        for price in prices:
+            self.trade(price)
+        self.until(":buy: Landed", prices[-1])
+
     def until_sold(self, price):
         """The one position."""
         end = time.monotonic() + PATIENCE
@@ -182,11 +190,7 @@ def test_a_run_that_pays_with_the_coin_itself_buys_and_sells_and_its_books_are_t
     """It trades dollars: what raises their price is a fall of the coin's."""
     stage.configure(IN_COIN, least="0.001", native_as="quote")
     with stage.running() as run:
-        stage.until("devnet: heard of")
-        stage.until("signer is ready")
-        for price in DEARER_DOLLARS:
-            stage.trade(price)
-        stage.until(":buy: Landed", DEARER_DOLLARS[-1])
+        stage.until_bought(DEARER_DOLLARS)
         (position,) = stage.books_are_the_chains(in_coin=True).positions.values()
         assert (position.quote, position.cost) == ("devnet:ETH", 2 * 10**16)
         assert position.fees > 0
@@ -207,11 +211,7 @@ def test_a_run_that_pays_with_the_coin_itself_buys_and_sells_and_its_books_are_t
 @pytest.mark.timeout(400)
 def test_a_run_buys_is_killed_goes_on_sells_and_ends_with_books_that_are_the_chains(stage):
     with stage.running() as run:
-        stage.until("devnet: heard of")
-        stage.until("signer is ready")
-        for price in RISE:
-            stage.trade(price)
-        stage.until(":buy: Landed", RISE[-1])
+        stage.until_bought(RISE)
         shown = stage.told("status")
         seen_as_live(shown.stdout)
         assert "WETH" in shown.stdout

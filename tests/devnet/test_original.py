@@ -358,14 +358,9 @@ def test_16_a_reorg_after_booking_gives_the_money_back_and_the_order_is_under_wa
 @pytest.mark.timeout(300)
 def test_16_a_reorg_that_mines_anew_at_once_what_was_final_halts_the_wallet(still, run):
     """All nonces are used as before, and with nothing missing: only the blocks are others, and the fees."""
-    trading = run(sells=False)
-    trading.start()
-    trading.until(trading.quiet, 60, "a purchase that is final")
-    trading.kill()
-    signed, receipts = (
-        told(trading, Signed),
-        [receipt_of(still, each.tx_id) for each in told(trading, Signed)],
-    )
+    trading = killed_after_a_purchase(run)
+    signed = told(trading, Signed)
+    receipts = [receipt_of(still, each.tx_id) for each in signed]
     blocks = [int(each["blockNumber"], 16) for each in receipts]
     again = [(each.raw, block - blocks[0] + 2) for each, block in zip(signed, blocks, strict=True)]
     still.reorg(still.height() - blocks[0] + 1, again)
@@ -380,6 +375,14 @@ def test_16_a_reorg_that_mines_anew_at_once_what_was_final_halts_the_wallet(stil
     assert told(trading, Signed) == signed
 
 
+def killed_after_a_purchase(run):
+    trading = run(sells=False)
+    trading.start()
+    trading.until(trading.quiet, 60, "a purchase")
+    trading.kill()
+    return trading
+
+
 def receipt_of(net, tx_id):
     return net.rpc.call("eth_getTransactionReceipt", tx_id)
 
@@ -388,10 +391,7 @@ def receipt_of(net, tx_id):
 @pytest.mark.long
 @pytest.mark.timeout(300)
 def test_16_a_wallet_that_has_less_than_the_log_says_is_not_traded_with(still, run):
-    trading = run(sells=False)
-    trading.start()
-    trading.until(trading.quiet, 60, "a purchase")
-    trading.kill()
+    trading = killed_after_a_purchase(run)
     still.set_wei(ME, 10**18)
     trading.start()
     end = time.monotonic() + 60

@@ -191,3 +191,9 @@ def standing_for(request):
 
 def changed(request, **fields):
     return replace(request, transaction=replace(request.transaction, **fields))
+
+
+def assert_refused(sentence, start):
+    """For what is wrong with it: the sentence names the field, what it is, and what is allowed."""
+    assert sentence is not None
+    assert sentence.startswith(start)

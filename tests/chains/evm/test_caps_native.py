@@ -25,6 +25,7 @@ from tests.chains.evm.signing_cases import (
     WALLET,
     WETH,
     approve,
+    assert_refused,
     asset,
     call,
     caps,
@@ -271,9 +272,7 @@ HOSTILE = {  # The request, and how the sentence begins.
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_transaction_is_refused_for_what_is_wrong_with_it(name):
     request, start = HOSTILE[name]
-    sentence = judged(request)
-    assert sentence is not None
-    assert sentence.startswith(start)
+    assert_refused(judged(request), start)
 
 
 def test_the_caps_of_a_position_and_of_capital_are_counted_in_the_coin():
