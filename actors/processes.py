@@ -9,6 +9,7 @@ import select
 import signal
 import socket
 import stat
+import struct
 import time
 from contextlib import suppress
 
@@ -16,6 +17,7 @@ LONGEST_PATH = 107  # sun_path has 108 bytes, one of them zero.
 LONGEST_NAME = 30  # Of a socket: a process, a dash, nanoseconds.
 BACKLOG = 4096
 ADMIN, LOCK = "admin", "admin.lock"
+_LOCK = "hhqqi4x"  # struct flock of fcntl(2), Linux on 64 bits: kind, whence, start, length, holder.
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 
 
@@ -43,19 +45,21 @@ def short_run_dir(name: str) -> str:
 
 
 def admin_pid(run_dir: str) -> int | None:
-    """The admin that runs there, if one does: it holds the lock for as long as it lives."""
+    """The admin that runs there, if one does: the kernel says who holds the lock, so it is never a dead one.
+
+    One that is being started is none yet, and cannot be asked anything.  Looking takes no lock, and so is in
+    nobody's way.
+    """
     try:
-        lock = os.open(os.path.join(run_dir, LOCK), os.O_RDWR | os.O_CLOEXEC)
+        lock = os.open(os.path.join(run_dir, LOCK), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return int(os.read(lock, 32) or b"0")
-    else:
-        return None
+        answer = fcntl.fcntl(lock, fcntl.F_GETLK, struct.pack(_LOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0))
     finally:
         os.close(lock)
+    kind, _, _, _, holder = struct.unpack(_LOCK, answer)
+    return None if kind == fcntl.F_UNLCK else int(holder)
 
 
 def take_lock(run_dir: str) -> int:
@@ -70,8 +74,8 @@ def take_lock(run_dir: str) -> int:
 
 
 def sign_lock(lock: int) -> None:
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, str(os.getpid()).encode(), 0)
+    """This process is the admin.  It must not open the file again: whoever closes it gives up this lock."""
+    fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def sweep(run_dir: str) -> None:

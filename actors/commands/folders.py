@@ -14,6 +14,7 @@ from actors.commands.refused import CannotRunError
 from actors.processes import admin_pid
 
 LOCK = "lock"
+_UNSIGNED = 0  # No process: its owner has taken the lock, and is about to write who it is.
 LEAST_FREE = 64 * 2**20  # Bytes.  A day of trading writes a few of them.
 WAIT_SECONDS = 3.0  # A predecessor that was killed takes up to two seconds to be gone altogether.
 
@@ -38,7 +39,16 @@ def running_dir(data_dir: Path) -> Path:
 
 
 def owner(data_dir: Path) -> int | None:
-    """The process that owns the data folder; None if nobody does."""
+    """The process that owns the data folder; None if nobody does; CannotRunError if it does not say so."""
+    end = time.monotonic() + WAIT_SECONDS
+    while (found := _holder(data_dir)) == _UNSIGNED:
+        if time.monotonic() > end:
+            raise CannotRunError(_taken(data_dir, "unknown"))
+        time.sleep(0.01)
+    return found
+
+
+def _holder(data_dir: Path) -> int | None:
     try:
         lock = os.open(data_dir / LOCK, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from actors import processes
 from actors.base import System
+from tests.actors.admin import running
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,15 +56,42 @@ def test_a_process_whose_parent_died_before_it_could_ask_does_not_live_on():
     assert orphan.stdout == b""
 
 
-def test_the_admin_is_whoever_holds_the_lock(run_dir):
+def test_the_admin_is_whoever_holds_the_lock_and_has_signed_it(run_dir):
     assert processes.admin_pid(str(run_dir)) is None
     lock = processes.take_lock(str(run_dir))
-    processes.sign_lock(lock)
-    assert processes.admin_pid(str(run_dir)) == os.getpid()
-    with pytest.raises(RuntimeError, match="already runs in"):
-        processes.take_lock(str(run_dir))
+    assert processes.admin_pid(str(run_dir)) is None, "nobody, for it is not up yet"
     os.close(lock)
+    with running(run_dir) as admin:
+        assert processes.admin_pid(str(run_dir)) == admin.pid
+        with pytest.raises(RuntimeError, match="already runs in"):
+            processes.take_lock(str(run_dir))
     assert processes.admin_pid(str(run_dir)) is None
+    os.close(processes.take_lock(str(run_dir)))
+
+
+def test_what_an_admin_of_before_wrote_is_nobody_s_name(run_dir):
+    (run_dir / processes.LOCK).write_text(str(os.getppid()))
+    lock = processes.take_lock(str(run_dir))
+    assert processes.admin_pid(str(run_dir)) is None
+    os.close(lock)
+
+
+def test_a_look_for_the_admin_is_in_nobody_s_way(run_dir):
+    (run_dir / processes.LOCK).touch()
+    looking = threading.Event()
+
+    def look():
+        while not looking.is_set():
+            processes.admin_pid(str(run_dir))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        for _ in range(2000):
+            os.close(processes.take_lock(str(run_dir)))
+    finally:
+        looking.set()
+        thread.join()
 
 
 def test_a_sweep_takes_the_sockets_of_the_dead_alone(run_dir):

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ import pytest
 from actors.commands import folders
 from actors.commands.folders import owned, run_dir, running_dir
 from actors.commands.refused import CannotRunError
+from tests.actors.admin import running
 
 ROOT = Path(__file__).parents[3]
 OWNER = """
@@ -92,29 +94,25 @@ def test_a_lock_on_a_file_that_was_removed_meanwhile_is_no_lock(tmp_path, monkey
 
 @pytest.fixture
 def admin(tmp_path):
-    """What an admin that still runs looks like from outside: it holds the lock of its run folder."""
     sockets = run_dir(tmp_path)
     sockets.mkdir(mode=0o700)
-    lock = os.open(sockets / "admin.lock", os.O_RDWR | os.O_CREAT)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    os.write(lock, b"4711")
-    yield sockets
-    os.close(lock)
+    with running(sockets) as process:
+        yield process
     (sockets / "admin.lock").unlink()
     sockets.rmdir()
 
 
 def test_a_system_whose_launcher_is_dead_is_waited_for_and_then_refused(tmp_path, admin, impatient):
     with (
-        pytest.raises(CannotRunError, match=r"belongs to a running instance \(process 4711\)"),
+        pytest.raises(CannotRunError, match=rf"belongs to a running instance \(process {admin.pid}\)"),
         owned(tmp_path),
     ):
         pass
 
 
 def test_whoever_wants_to_speak_to_a_run_finds_its_sockets(tmp_path, admin):
-    (tmp_path / "lock").write_text(f"4712 {admin}\n")
-    assert running_dir(tmp_path) == admin
+    (tmp_path / "lock").write_text(f"{admin.pid} {run_dir(tmp_path)}\n")
+    assert running_dir(tmp_path) == run_dir(tmp_path)
 
 
 def test_a_folder_that_nobody_used_is_gone_again_and_one_that_was_stays(tmp_path):
@@ -195,3 +193,14 @@ def test_without_a_run_there_is_nothing_to_speak_to(tmp_path):
     (tmp_path / "lock").write_text(f"1 {tmp_path}\n")
     with pytest.raises(CannotRunError, match="Nothing runs on"):
         running_dir(tmp_path)
+
+
+def test_an_owner_that_is_about_to_sign_is_waited_for_and_never_taken_for_process_zero(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "WAIT_SECONDS", 0.2)
+    lock = os.open(tmp_path / folders.LOCK, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    with pytest.raises(CannotRunError, match="process unknown"):
+        folders.owner(tmp_path)
+    threading.Timer(0.05, os.pwrite, (lock, b"4711 /somewhere\n", 0)).start()
+    assert folders.owner(tmp_path) == 4711
+    os.close(lock)
