@@ -107,15 +107,37 @@ class Proxy:
             await self._stop.wait()
             await runner.cleanup()
 
-    def _fault(self, method):
+    def _drawn(self, methods):
+        """What goes wrong with each question, and with their request: a request is lost once, however many
+        questions share it.
+        """
         nth = len(self.asked)
-        if self.rule is not None:
-            return self.rule(method, self.count(method))
-        roll = below(1_000, self.seed, "fault", nth)
-        for fault, per_mille in self.rates.items():
-            if roll < per_mille:
+        faults = [self._asked_for(method, nth + at) for at, method in enumerate(methods)]
+        whole = next((fault for fault in faults if fault not in (None, *INSIDE)), None)
+        if (
+            self.rule is None
+            and (whole := self._roll(self.rates.keys() - INSIDE, "request", nth)) is not None
+        ):
+            self.faults.append((methods[0], whole))
+        return faults, whole
+
+    def _asked_for(self, method, nth):
+        self.asked.append(method)
+        rolled = self.rule is None
+        fault = (
+            self._roll(self.rates.keys() & INSIDE, nth) if rolled else self.rule(method, self.count(method))
+        )
+        if fault is None or ONLY.get(fault, method) != method:
+            return None
+        self.faults.append((method, fault))
+        return fault
+
+    def _roll(self, faults, *names):
+        roll = below(1_000, self.seed, "fault", *names)
+        for fault in sorted(faults):
+            if roll < self.rates[fault]:
                 return fault
-            roll -= per_mille
+            roll -= self.rates[fault]
         return None
 
     async def _answer(self, request):
@@ -124,8 +146,7 @@ class Proxy:
         self.requests.append([each["method"] for each in questions])
         if self.refusal is not None and isinstance(asked, list) and (refused := self.refusal()) is not None:
             return refused
-        faults = [self._chosen(each["method"]) for each in questions]
-        whole = next((fault for fault in faults if fault not in (None, *INSIDE)), None)
+        faults, whole = self._drawn([each["method"] for each in questions])
         match whole:
             case Fault.DROPPED:
                 return _cut(request)
@@ -150,14 +171,6 @@ class Proxy:
             case Fault.HALF:
                 return await _half(request, body)
         return web.Response(body=body, content_type="application/json")
-
-    def _chosen(self, method):
-        self.asked.append(method)
-        fault = self._fault(method)
-        if fault is None or ONLY.get(fault, method) != method:
-            return None
-        self.faults.append((method, fault))
-        return fault
 
     async def _with(self, fault, asked):
         match fault:

@@ -25,8 +25,8 @@ from tests.devnet.trading.verdict import violations
 TOKENS = 8
 # Per mille of all requests.
 RATES = {
-    Fault.LOST: 15, Fault.DROPPED: 15, Fault.HALF: 10, Fault.HTML: 10, Fault.BUSY: 2, Fault.LIMITED: 1,
-    Fault.LIMITED_INSIDE: 1, Fault.NULL: 5, Fault.BOTH: 5, Fault.DELAYED: 10, Fault.OTHER_HASH: 40,
+    Fault.LOST: 45, Fault.DROPPED: 45, Fault.HALF: 30, Fault.HTML: 30, Fault.BUSY: 6, Fault.LIMITED: 3,
+    Fault.LIMITED_INSIDE: 1, Fault.NULL: 5, Fault.BOTH: 5, Fault.DELAYED: 30, Fault.OTHER_HASH: 40,
     Fault.OLD_HEAD: 5,
 }  # fmt: skip
 ROLES = ("executor", "executor", "executor", "signer", "portfolio", "wal", "positions", "market", "recorder")
