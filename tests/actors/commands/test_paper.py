@@ -15,6 +15,7 @@ from actors.commands.folders import run_dir
 from actors.commands.paper import trade
 from actors.commands.refused import FailedError
 from actors.messages import GetStatus, Id, Ping, RunState, Start, StatusReport, Stop
+from actors.processes import admin_pid
 from storage.config import Run, Settings
 
 pytestmark = pytest.mark.processes
@@ -154,7 +155,8 @@ def test_a_supervisor_that_dies_has_a_successor_and_one_that_always_dies_ends_th
 
 def test_the_end_of_the_admin_is_noticed_and_said(watch, tmp_path):
     def kill():
-        pid = int((run_dir(tmp_path) / "admin.lock").read_text())
+        pid = admin_pid(str(run_dir(tmp_path)))
+        assert pid
         os.kill(pid, signal.SIGKILL)
 
     threading.Timer(1.0, kill).start()
