@@ -10,6 +10,8 @@ SEEDS ?= 0
 SEED ?= 1
 ORDERS ?= 200
 DATA ?= ../shared/data
+# Tests of one file share what they are tested on, and stay together.
+TOGETHER := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 help:   ## Show this list.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -18,10 +20,10 @@ run: .venv/ok $(if $(filter devnet demo,$(ARGS)),devnet)   ## Trade play money; 
 	@$(BIN)/python run.py $(ARGS)
 
 test: .venv/ok devnet   ## Run every test that takes less than half a minute; ARGS="-k config" picks some.
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(TOGETHER) $(ARGS)
 
 long: .venv/ok devnet   ## Run the tests that take half a minute and more each.
-	$(BIN)/python -m pytest -m long $(ARGS)
+	$(BIN)/python -m pytest -m long $(TOGETHER) $(ARGS)
 
 check: .venv/ok   ## Format, lint, type-check and look at the code's shape, as CI does.
 	$(BIN)/ruff format --check .
