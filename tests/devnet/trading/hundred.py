@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from actors.messages import PRICE_SCALE, Leg, Price, Signed
+from actors.messages import PRICE_SCALE, Dead, Leg, Price, Reverted, RolledBack, Signed
 from chains.devnet.devnet import Devnet
 from chains.devnet.world import Kind, Listing, Plan, PoolPlan, whole
 from tests.devnet.proxy import Fault, Proxy
@@ -62,6 +62,13 @@ def _played(trading: Trading, orders: int) -> list[str]:
     trading.until(trading.quiet, SECONDS, "all are bought")
     bought = len(signed(trading))
     trading.kill()
+    if missing := orders - len(trading.books().positions):
+        ends = [
+            record.body
+            for record in trading.records()
+            if isinstance(record.body, Dead | Reverted | RolledBack)
+        ]
+        return [f"{missing} of {orders} were not bought: {ends}"]
     trading.sell_all()
     trading.start()
     for leg in (Leg.APPROVE, Leg.SWAP):
