@@ -11,6 +11,9 @@ from chains.evm.values import Declined
 
 GWEI = 10**9
 CAP = 50 * GWEI
+# What a storage slot that is zero costs more to set than one that is not (EIP-3529: 20000 instead of 2900).
+# An estimate sees the allowance of this moment, and the swap before may have spent it when it is ours.
+FRESH_SLOT_GAS = 17_100
 
 
 class Fees(Struct, frozen=True):

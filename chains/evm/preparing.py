@@ -16,7 +16,7 @@ from chains.evm.calldata import Call, Swap, nothing
 from chains.evm.caps import least_out
 from chains.evm.decoding import Approve, decoded
 from chains.evm.desk import Desk
-from chains.evm.fees import Fees, gas_limit, most, offer, replacement
+from chains.evm.fees import FRESH_SLOT_GAS, Fees, gas_limit, most, offer, replacement
 from chains.evm.node import Ask, Node, Revert
 from chains.evm.node import Fees as Prices
 from chains.evm.pools import Pools
@@ -394,4 +394,5 @@ async def _gas(bench: Bench, leg: Leg, call: Call) -> int | Unanswered:
         return Unanswered(f"the {leg} would revert: {estimate.reason or 'without a reason'}")
     if isinstance(estimate, Unanswered):
         return estimate
-    return gas_limit(estimate, bench.desk.gas_margin_bps)
+    fresh = FRESH_SLOT_GAS if leg is Leg.APPROVE else 0
+    return gas_limit(estimate + fresh, bench.desk.gas_margin_bps)
