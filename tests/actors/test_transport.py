@@ -122,7 +122,7 @@ def test_of_many_deaths_at_almost_the_same_time_each_is_reported_once(system):
     system.ask(nursery, Item("beget", 30))
     for pid in descendants(system.admin_pid)[1:]:
         os.kill(pid, signal.SIGKILL)
-    assert wait_until(lambda: system.ask(nursery, Item("ended?", 0)).number == 30)
+    assert wait_until(lambda: system.ask(nursery, Item("ended?", 0)).number == 30, 20.0)
     assert system.ask(nursery, Item("still?", 0)).number == 30
 
 
