@@ -13,7 +13,7 @@ from storage.layout import log_path
 from storage.log import Log, records
 from tests.simulation.chains import compared
 from tests.simulation.checks import demand
-from tests.simulation.outside import USDC, drawn
+from tests.simulation.outside import USDC, lot
 from tests.simulation.sizes import Size, size_of, world_number
 from tests.simulation.snapshot import Snapshot, files_again
 from tests.simulation.stage import NOW, staged
@@ -54,6 +54,7 @@ def in_peace(world: World, seed: int) -> Iterator[None]:
         written = world.naive.records
         while world.naive.records == written and not over(world):
             world.scheduler.step()
+            world.look_out()
 
 
 def over(world: World) -> bool:
@@ -68,6 +69,7 @@ def moments(outside: int, size: Size) -> tuple[Snapshot, ...]:
         kept = []
         for _ in in_peace(world, outside * WORLDS_OF):
             world.unwire()
+            world.scheduler.forget_silent()
             kept.append(Snapshot(world))
             world.wire()
         return tuple(kept)
@@ -106,7 +108,7 @@ def play(seed: int, trace: list[str] | None = None, size: Size | None = None) ->
     size = size or size_of(seed // WORLDS_OF)
     outside = world_number(seed // WORLDS_OF, size)
     same = undisturbed(outside, size) if compared(outside) else None
-    from_nothing = drawn("from nothing", seed) < size.from_nothing
+    from_nothing = lot("from nothing", seed) < size.from_nothing
     with world_of(outside, size, None if from_nothing else moment(outside, seed, size)) as world:
         if trace is not None:
             world.scheduler.trace = trace
@@ -129,7 +131,7 @@ def play(seed: int, trace: list[str] | None = None, size: Size | None = None) ->
 
 def moment(outside: int, seed: int, size: Size) -> Snapshot:
     kept = moments(outside, size)
-    return kept[int(drawn("moment", seed) * len(kept))]
+    return kept[int(lot("moment", seed) * len(kept))]
 
 
 def begin(world: World, seed: int, from_nothing: bool) -> None:

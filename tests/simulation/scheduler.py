@@ -182,6 +182,10 @@ class Scheduler:
         pair = self.pairs[sender, target] = Pair(sender, target, self.addresses[sender], lane)
         return pair
 
+    def forget_silent(self) -> None:
+        """Pairs of whom nothing waits are as good as those that have never spoken."""
+        self.pairs = {names: pair for names, pair in self.pairs.items() if pair.said}
+
     # -- full mailboxes -------------------------------------------------------------------------------------
     def stick(self, path: str, seconds: float, room: int | None) -> None:
         """It lives and receives nothing, timers neither; `room`: of what is sent more is lost, if need be."""

@@ -209,7 +209,7 @@ class World:
             if state is RunState.FAILED:
                 self.again()
             if not (ready or scheduler.late or scheduler.held):
-                if self.supervisor.stopping and not whole and not (naive.live and not naive.blocked):
+                if self.supervisor.stopping and not whole and not (naive.live and not naive.known_blocked):
                     break
                 self.check_idle()
             if naive.halts or chain.deep:
@@ -244,7 +244,7 @@ class World:
         """A wallet that is blocked, by a stranger or a broken chain, may never end: the operator ends it."""
         over = self.chain.head_ns > self.feed.ticks[-1].at_ns + 30 * MINUTE_NS
         lifts = self.operator_does is Lift or self.scheduler.steps < self.operated_at + 500
-        if over and self.naive.blocked and not lifts and not self.stopped:
+        if over and self.naive.known_blocked and not lifts and not self.stopped:
             self.stopped = True
             self.scheduler.early_share = 0.3  # Only time ends this one.
             self.scheduler.send("outside", self.path, Stop(Id("stop"), False))
