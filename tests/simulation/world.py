@@ -230,6 +230,10 @@ class World:
         self.quiet = scheduler.steps - max(self.last_mishap, scheduler.released)
         while whole and len(scheduler.seats) > 1 and scheduler.step():
             pass
+        if naive.live and not naive.blocked and "the next start goes on with them" in self.supervisor.sentence:
+            self.kill_all()  # Somebody was stuck for longer than a drain has patience.
+            self.start()
+            self.to_the_end(whole)
 
     def interfere(self) -> None:
         """What was drawn for this step, if for none before MOST_STEPS: then this one is too long."""
