@@ -63,7 +63,8 @@ def seen(chain: Chain, question: Question, first: View | None, second: View | No
         channel=Channel(newest.channel) if newest else Channel.PUBLIC,
         wallet=question.wallet,
     )
-    final = found.depth is Depth.FINAL if newest else _done(case, first)
+    # Bytes in doubt are not judged; but what takes an approval back is new, and signed on this alone.
+    final = found.depth is Depth.FINAL if newest else found.node is Node.OK and _done(case, first)
     broken = _broken(question, first, second) or _instead(case, first, second)
     foreign, stands = _foreign(case, first, second), _stands(chain, case, first)
     return Seen(found, receipt, final, _proof(case, first), broken, foreign, stands)

@@ -26,28 +26,35 @@ def compared(outside: int) -> bool:
     return kind_of(outside) == "paper"
 
 
-def chain_of(outside: int, seed: int) -> tuple[Any, Any, Naive]:
-    chance = random.Random(f"chain {seed}")
+def chain_of(outside: int) -> tuple[Any, Any, Naive]:
+    """As it is for all schedules of a world; `chanced` says what it does in one of them."""
     if compared(outside):
         silent = random.Random(f"chain {outside}").choice([0.05, 0.15, 0.15, 0.7])
         paper = Chain(outside, silent)
         return paper, SimVenue, Naive(paper)
     private = outside % 2 == 0
-    deep_ns = T0 + int(drawn("deep at", seed) * 12) * MINUTE_NS if drawn("deep", seed) < 0.1 else NEVER
     if kind_of(outside) == "evm":
-        evm = _evm(outside, chance, private)
-        evm.deep_ns = deep_ns
+        evm = _evm(outside, private)
         return evm, EvmVenue, EvmNaive(evm)
-    svm = SvmChain(outside, chance, private=private, deep_ns=deep_ns)
-    svm.liar = deep_ns < NEVER and drawn("liar", seed) < 0.3
+    svm = SvmChain(outside, private=private)
     return svm, SvmVenue, SvmNaive(svm)
 
 
-def _evm(outside: int, chance: random.Random, private: bool) -> EvmChain:
+def chanced(chain: Any, seed: int) -> None:
+    """From now on what is left to chance is what this schedule's seed says."""
+    if isinstance(chain, Chain):
+        return
+    deep_ns = T0 + int(drawn("deep at", seed) * 12) * MINUTE_NS if drawn("deep", seed) < 0.1 else NEVER
+    chain.chanced(random.Random(f"chain {seed}"), deep_ns)
+    if isinstance(chain, SvmChain):
+        chain.liar = deep_ns < NEVER and drawn("liar", seed) < 0.3
+
+
+def _evm(outside: int, private: bool) -> EvmChain:
     """In some worlds fees are paid in an asset of their own, of which there may be little; in some there are
     tokens that a router takes only what it was allowed of, and perhaps it is allowed something already.
     """
-    chain = EvmChain(outside, chance, private=private)
+    chain = EvmChain(outside, private=private)
     if drawn("fee asset", outside) < 0.3:
         chain.fee_asset = NATIVE
         chain.gas_at_start = {NATIVE: MOST_FEE * (50 if drawn("much of it", outside) < 0.7 else 2)}

@@ -111,6 +111,11 @@ class Naive:
     def blocked(self) -> bool:
         return self.halted or self.broken
 
+    @property
+    def known_blocked(self) -> bool:
+        """Else somebody has yet to see it."""
+        return self.halted or self.chain.halted
+
     def free(self) -> int:
         return self.cash - sum(self.set_aside.values())
 

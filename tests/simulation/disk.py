@@ -17,6 +17,7 @@ from storage.chain import FORMAT, Head
 from storage.log import SCHEMA, Log, LogBusy
 
 Replacement = tuple[Any, str, Any]
+Rows = tuple[list[Any], list[Any], Head | None, bool]  # Records, snapshots, the noted head, the lock.
 
 
 class Kept(sqlite3.Connection):
@@ -36,6 +37,17 @@ class Kept(sqlite3.Connection):
         self.execute("DELETE FROM records")
         self.execute("DELETE FROM snapshots")
         self.wiped, self.noted = False, None
+
+    def rows(self) -> Rows:
+        """All that is on the disk, and who holds the lock."""
+        records = self.execute("SELECT * FROM records ORDER BY lsn").fetchall()
+        return records, self.execute("SELECT * FROM snapshots").fetchall(), self.noted, self.locked
+
+    def put(self, rows: Rows) -> None:
+        self.wipe()
+        records, snapshots, self.noted, self.locked = rows
+        self.executemany(f"INSERT INTO records VALUES ({','.join('?' * 11)})", records)
+        self.executemany("INSERT INTO snapshots VALUES (?, ?, ?)", snapshots)
 
 
 def _database() -> Kept:

@@ -39,7 +39,6 @@ class EvmChain:
     """What really happened.  Lives as long as the schedule, whoever dies."""
 
     seed: int
-    chance: random.Random
     faults: bool = True
     private: bool = False
     blocks: list[Block] = field(default_factory=lambda: [Block(0, T0, GAS // 2)])
@@ -72,6 +71,9 @@ class EvmChain:
     gas_at_start: dict[Asset, int] = field(default_factory=dict)
     head_ns: int = T0
     calm_ns: int = T0 + 40 * MINUTE_NS  # Then nothing goes wrong any more.
+
+    def chanced(self, chance: random.Random, deep_ns: int) -> None:
+        self.chance, self.deep_ns = chance, deep_ns
 
     # -- what anybody may know -------------------------------------------------------------------------------
     @property

@@ -104,9 +104,15 @@ class ForkNaive(Naive):
         used, own = self.chain.channels[tx_id], self.signed[tx_id].channel
         demand(used == {own}, f"{tx_id} is made for the {own} channel, and was sent in {used}")
         if self.torn:
-            order = self.signed[tx_id].order
-            needed = order in self.live and tx_id in {*self.attempts(order)[-1:], *self.done}
-            demand(needed, f"exactly-once: {tx_id} is sent on a broken chain, and is not what was sent last")
+            sentence = f"exactly-once: {tx_id} is sent on a broken chain, and is not what was sent last"
+            demand(self.needed(tx_id), sentence)
+
+    def needed(self, tx_id: str) -> bool:
+        """The newest bytes of what is under way, and legs that have landed, be it of an order that was rolled
+        back: what comes after them can not land without them.
+        """
+        order = self.signed[tx_id].order
+        return tx_id in self.done or (order in self.live and tx_id in self.attempts(order)[-1:])
 
     def end(self, id, how, got=0, fee=0) -> None:
         for tx_id in self.attempts(id):

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from storage.config import Exits, Limits, Momentum, Paper, Settings
 from tests.simulation.chains import compared
 from tests.simulation.outside import Prices, drawn
+from tests.simulation.sizes import Size
 
 SETTINGS = Settings(
     paper=Paper(gas="0.02", capital="10000"),
@@ -20,7 +21,6 @@ SETTINGS = Settings(
     ),
 )
 DEADLINES = (180, 600, 1_800)  # Seconds: a chain is not waited for, and an approval comes before its swap.
-LIVE, LIVE_BARS = 0.15, 14  # The share of chains whose market is live; it goes on for so long.
 
 
 @functools.lru_cache(maxsize=64)
@@ -32,10 +32,10 @@ def settings_of(outside: int) -> Any:
 
 
 @functools.lru_cache(maxsize=64)
-def prices_of(outside: int) -> Prices:
+def prices_of(outside: int, size: Size) -> Prices:
     """On chains some markets are live, and go on until what was bought is final and sold again."""
     chance = random.Random(f"prices {outside}")
-    tokens, bars = chance.choice([1, 1, 2, 3]), chance.choice([4, 5, 5, 6, 7, 10])
-    if compared(outside) or drawn("live", outside) > LIVE:
+    tokens, bars = chance.choice(size.tokens), chance.choice(size.bars)
+    if compared(outside) or drawn("live", outside) > size.live_share:
         return Prices(outside, tokens, bars)
-    return Prices(outside, min(tokens, 2), LIVE_BARS, ahead=1)
+    return Prices(outside, min(tokens, 2), size.live_bars, ahead=1)

@@ -82,6 +82,11 @@ def drawn(*names: object) -> float:
     return chance_of(*names).random()
 
 
+def lot(*names: object) -> float:
+    """As `drawn`, in a tenth of the time: other numbers, and not kept."""
+    return int.from_bytes(blake2b(str(names).encode(), digest_size=4).digest(), "big") / 2**32
+
+
 @lru_cache(maxsize=4_096)
 def _fate(seed: int, tx_id: str) -> tuple[str, int]:
     """What becomes of it, and after how many minutes."""

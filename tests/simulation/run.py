@@ -9,8 +9,9 @@ import traceback
 
 from tests.simulation.chains import KINDS, kind_of
 from tests.simulation.coverage import Figures
+from tests.simulation.schedule import play
 from tests.simulation.stage import staged
-from tests.simulation.world import WORLDS_OF, play
+from tests.simulation.world import WORLDS_OF
 
 SHOWN_SECONDS = 5
 GROWN = 500_000  # Objects more than at the last search for cycles; while nothing leaks there is no next.

@@ -115,8 +115,7 @@ class Scheduler:
     """The world decides what goes wrong; here is what that means for messages and timers."""
 
     def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
-        self.chance = self.random.random
+        self.chanced(seed)
         self.now = 1_700_000_000.0
         self.seats: dict[str, Seat] = {}
         self.pairs: dict[Names, Pair] = {}
@@ -137,6 +136,10 @@ class Scheduler:
         self.early_share = 0.0
         self.repeat_share = 0.0
         self.repeated: tuple[type, ...] = ()
+
+    def chanced(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.chance = self.random.random
 
     # -- what actors call ---------------------------------------------------------------------------------
     def create(self, kind: type[Actor], parent: str = EXTERNAL, name: str | None = None) -> ActorAddress:
@@ -179,12 +182,16 @@ class Scheduler:
         pair = self.pairs[sender, target] = Pair(sender, target, self.addresses[sender], lane)
         return pair
 
+    def forget_silent(self) -> None:
+        """Pairs of whom nothing waits are as good as those that have never spoken."""
+        self.pairs = {names: pair for names, pair in self.pairs.items() if pair.said}
+
     # -- full mailboxes -------------------------------------------------------------------------------------
     def stick(self, path: str, seconds: float, room: int | None) -> None:
         """It lives and receives nothing, timers neither; `room`: of what is sent more is lost, if need be."""
         self.release()
         self.stuck, self.stuck_until, self.room = path, self.now + seconds, room
-        self._sort(path)
+        self._sort({names for names in self.pairs if names[1] == path})
 
     def release(self) -> None:
         """What the dead had said may now come after what their successors say: repeats put that right."""
@@ -192,10 +199,16 @@ class Scheduler:
         if path:
             waiting = sum(len(pair.said) for pair in self.held)
             self.late_until, self.released = self.now + REPEATS, self.steps + 2 * waiting  # And answered.
-        self._sort(path)
+        self._sort({names for names in self.pairs if names[1] == path})
 
-    def _sort(self, target: str) -> None:
-        for names in [names for names in self.pairs if names[1] == target]:
+    def slow_down(self, kinds: set[Names]) -> None:
+        """From now on, what has been said included."""
+        self.slow |= kinds
+        self._sort({names for names in self.pairs if (_kind(names[0]), _kind(names[1])) in kinds})
+
+    def _sort(self, changed: set[Names]) -> None:
+        """Into the lanes in which they are now."""
+        for names in [names for names in self.pairs if names in changed]:
             pair = self.pairs.pop(names)
             if pair.said:
                 pair.leave()

@@ -9,6 +9,7 @@ from typing import Any
 
 import actors.market
 import actors.member
+import actors.processes
 import actors.supervisor
 import actors.venue_keeper
 import actors.wal
@@ -193,6 +194,7 @@ REPLACEMENTS: list[Replacement] = [
     (actors.market, "open_feed", lambda *_: NOW.world.feed),
     (actors.venue_keeper, "PaperVenue", _venue),
     (os, "_exit", _gone),
+    (actors.processes, "child", lambda _pid: None),  # Nobody has a process of his own.
     (actors.wal, "SNAPSHOT_EVERY", 10),
     (chain, "row_hash", lru_cache(maxsize=4_096)(chain.row_hash)),  # The same fields are hashed once.
     (Log, "append", append),

@@ -58,7 +58,6 @@ class SvmChain:
 
     fee_asset, approves, stolen = USDC, False, 0
     seed: int
-    chance: random.Random
     faults: bool = True
     private: bool = False
     blocks: list[Block] = field(default_factory=lambda: [Block(FIRST_SLOT, T0)])
@@ -88,9 +87,10 @@ class SvmChain:
     head_ns: int = T0
     calm_ns: int = T0 + 40 * MINUTE_NS  # Then nothing goes wrong any more.
 
-    def __post_init__(self) -> None:
-        self.validity = FINAL_DEPTH + self.chance.choice([2, 4, 8])
-        self.providers = PROVIDERS[: self.chance.choice([1, 2, 2])]
+    def chanced(self, chance: random.Random, deep_ns: int) -> None:
+        self.chance, self.deep_ns = chance, deep_ns
+        self.validity = FINAL_DEPTH + chance.choice([2, 4, 8])
+        self.providers = PROVIDERS[: chance.choice([1, 2, 2])]
 
     # -- what anybody may know -------------------------------------------------------------------------------
     @property

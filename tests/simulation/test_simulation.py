@@ -1,6 +1,7 @@
 """Schedules of the production actors, one seed each: some always played, some never before."""
 
 import gc
+import itertools
 import os
 import subprocess
 import sys
@@ -14,7 +15,9 @@ from actors.messages import WALLET
 from tests.simulation.chains import kind_of
 from tests.simulation.mutants import ALL, places
 from tests.simulation.outside import drawn
-from tests.simulation.world import WORLDS_OF, play, undisturbed
+from tests.simulation.schedule import begin, in_peace, moments, play, undisturbed, world_of
+from tests.simulation.sizes import LARGE, SMALL, world_number
+from tests.simulation.world import WORLDS_OF
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 30
@@ -37,8 +40,9 @@ def test_no_fresh_schedule_breaks_a_promise():
     assert "0 violations" in schedules((time.time_ns() // 1_000 + os.getpid()) % 10**9)
 
 
-# Seeds that found something once; what they found is played again for as long as the worlds stay the same.
-# After a change of the worlds a seed is another schedule, and harmless: the sentence says what to look for.
+# Seeds that found something once, of large schedules; what they found is played again for as long as the
+# worlds stay the same.  After a change of the worlds a seed is another schedule, and harmless: the sentence
+# says what to look for.
 KEPT = {
     1032: "a portfolio that hears of a wish before its books hold it refuses what its predecessor approved",
     1392: "a strategist that hears of an end before it sees the same tick wants what it would not want else",
@@ -53,7 +57,30 @@ KEPT = {
 
 @pytest.mark.parametrize("seed", KEPT)
 def test_a_schedule_that_once_found_something_breaks_no_promise(seed):
-    play(seed)
+    play(seed, size=LARGE)
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+@pytest.mark.parametrize("seed", [5, 37, 38, 70, 93])
+def test_a_schedule_that_goes_on_from_a_kept_moment_is_the_one_that_came_to_it(seed, size):
+    outside = world_number(seed // WORLDS_OF, size)
+    kept = moments(outside, size)
+    for number, moment in enumerate(kept):
+        with world_of(outside, size) as world:
+            for _ in itertools.islice(in_peace(world, outside * WORLDS_OF), number + 1):
+                """It comes to that moment."""
+            lived = played_on(world, seed)
+        for _ in range(2):  # What goes on from it changes nothing of it.
+            with world_of(outside, size, moment) as world:
+                assert played_on(world, seed) == lived
+        assert len(lived) > 10
+
+
+def played_on(world, seed):
+    world.scheduler.trace = []
+    begin(world, seed, from_nothing=False)
+    world.to_the_end()
+    return world.scheduler.trace
 
 
 def test_a_chain_that_undoes_what_was_final_leaves_orders_blocked_and_everything_explained():
@@ -109,20 +136,20 @@ def first(fits, fault="", chain=""):
         if (
             (not fault or drawn(fault, seed) < 0.1)
             and kind_of(seed // WORLDS_OF) == chain
-            and fits(world := play(seed))
+            and fits(world := play(seed, size=LARGE))
         ):
             return world
     raise AssertionError(f"no schedule has {fault}")
 
 
 def test_nobody_dies_in_an_undisturbed_schedule_and_something_is_traded():
-    assert any(undisturbed(outside) for outside in range(8))
+    assert any(undisturbed(outside, SMALL) for outside in range(0, 24, 3))
 
 
 def test_the_same_seed_plays_the_same_schedule():
     first, second = [], []
-    play(22, first)
-    play(22, second)
+    play(22, first, LARGE)
+    play(22, second, LARGE)
     assert first == second
     assert len(first) > 100
 

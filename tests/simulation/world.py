@@ -2,17 +2,14 @@
 
 import atexit
 import contextlib
-import functools
 import os
 import random
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from loguru import logger
 from msgspec import to_builtins
 from thespian.actors import PoisonMessage
 
@@ -29,26 +26,24 @@ from actors.messages import (
     Lift,
     Propose,
     RunState,
-    Side,
     Start,
     Stop,
 )
 from actors.supervisor import Revive, Supervisor
 from actors.venue_keeper import BALANCES
-from storage.audit import audited
-from storage.books import fold
 from storage.config import Run
 from storage.layout import log_path, venue_path
-from storage.log import Log, records
+from storage.log import Log
 from storage.resolution import Table
-from tests.simulation.chains import chain_of, compared
+from tests.simulation.chains import chain_of, chanced
 from tests.simulation.checks import Violation, demand
 from tests.simulation.disk import DATABASE
 from tests.simulation.evm import EvmChain
 from tests.simulation.market import prices_of, settings_of
-from tests.simulation.outside import MINUTE_NS, USDC, drawn
+from tests.simulation.outside import MINUTE_NS, drawn
 from tests.simulation.scheduler import Crash, Scheduler
-from tests.simulation.stage import CAST, NOW, lacks_gas, nobody_waits, staged
+from tests.simulation.sizes import Size
+from tests.simulation.stage import CAST, lacks_gas, nobody_waits
 from tests.simulation.svm import SvmChain
 
 WORLDS_OF = 16  # So many schedules have the same prices and the same chain.
@@ -65,49 +60,65 @@ log_path(ROOT).write_text("The log of a schedule is in memory.")
 class World:
     """What is the same for several schedules, and what goes wrong in this one."""
 
-    def __init__(self, seed: int, calm: bool = False) -> None:
-        self.seed, self.outside = seed, seed // WORLDS_OF
+    def __init__(self, outside: int, size: Size) -> None:
+        self.outside, self.size = outside, size
         self.folder = ROOT
-        self.scheduler = Scheduler(seed)
-        self.chance = random.Random(f"world {seed}")
-        self.feed = prices_of(self.outside)
-        self.chain, self.venue, self.naive = chain_of(self.outside, seed)
+        self.scheduler = Scheduler(outside)
+        self.feed = prices_of(outside, size)
+        self.chain, self.venue, self.naive = chain_of(outside)
         DATABASE.wipe()
         self.rows: Counter[tuple[str, str]] = Counter()
         self.faults: Counter[str] = Counter()
         self.mishaps, self.share, self.last_mishap = 0, 0.0, 0
         self.clock_ns = 0  # How far the wall clock was set.
-        self.scheduler.killed = self.buried
-        self.scheduler.watched = {**self.naive.watched(), PoisonMessage: self.poisoned}
         self.poison = ""
         self.told_out = 0
         self.halts, self.operator_at, self.operator_does = 0, MOST_STEPS, Halt
         self.stick_at = MOST_STEPS
         self.halted_scope, self.operated_at = EVERYTHING, -MOST_STEPS
+
+    def chanced(self, seed: int) -> None:
+        """From now on what is left to chance is what this schedule's seed says."""
+        self.seed = seed
+        self.scheduler.chanced(seed)
+        self.chance = random.Random(f"world {seed}")
+        chanced(self.chain, seed)
+
+    def wire(self) -> None:
+        """Whoever has to hear of something does, until `unwire`: what is wired is a cycle."""
+        self.scheduler.killed = self.buried
+        self.scheduler.watched = {**self.naive.watched(), PoisonMessage: self.poisoned}
         if isinstance(self.chain, EvmChain | SvmChain):
             self.chain.nobody_waits = partial(nobody_waits, self.scheduler)
         if isinstance(self.chain, EvmChain):
             self.chain.lacks_gas = partial(lacks_gas, self.scheduler)
-        if not calm:
-            self.upset()
+
+    def unwire(self) -> None:
+        self.scheduler.killed, self.scheduler.watched = _nobody, {}
+        for name in ("nobody_waits", "lacks_gas"):
+            vars(self.chain).pop(name, None)
 
     def upset(self) -> None:
-        self.mishaps = self.chance.choice([0, 1, 2, 4, 8])
-        self.share = self.chance.choice([0.002, 0.01, 0.05])
+        size = self.size
+        self.mishaps = self.chance.choice(size.mishaps)
+        self.share = self.chance.choice(size.shares)
         self.scheduler.early_share = self.chance.choice([0.001, 0.005, 0.02])
         self.scheduler.repeated = (Append, Execute, Propose, Close, Halt, Lift)
         self.scheduler.repeat_share = self.chance.choice([0.0, 0.05])
         if drawn("stuck", self.seed) < 0.1:
             self.stuck = random.Random(f"stuck {self.seed}")
-            self.stick_at = self.stuck.randint(10, 150)
+            self.stick_at = self.stuck.randint(min(10, size.stuck_by // 6), size.stuck_by)
         if self.chance.random() < 0.1:
-            self.operator_at = self.chance.randint(20, 150)
+            self.operator_at = self.chance.randint(*size.halted_by)
+        self.slow_down(self.chance.choice(size.slow))
+
+    def slow_down(self, actors: int) -> None:
         names = [kind.__name__.lower() for kind in (*CAST.values(), Supervisor)]
-        for _ in range(self.chance.choice([0, 0, 1, 2])):
+        for _ in range(actors):
             slow = self.chance.choice(names)
-            self.scheduler.slow |= {(slow, each) for each in names if self.chance.random() < 0.5} - {
-                (slow, slow)
-            }
+            self.scheduler.slow_down(
+                {(slow, each) for each in names if self.chance.random() < 0.5} - {(slow, slow)}
+            )
             self.faults["slow actor"] += 1
 
     def now_ns(self) -> int:
@@ -181,7 +192,7 @@ class World:
         actor = self.scheduler.seats[self.path].actor
         assert isinstance(actor, Supervisor)
         self.supervisor = actor
-        run = Run(data_dir=str(self.folder), speed="max", until_end=True, seed=self.seed, feed="simulated")
+        run = Run(data_dir=str(self.folder), speed="max", until_end=True, seed=self.outside, feed="simulated")
         start = Start(Id("start"), settings_of(self.outside), to_builtins(run))
         self.scheduler.send("outside", self.path, start)
 
@@ -198,7 +209,7 @@ class World:
             if state is RunState.FAILED:
                 self.again()
             if not (ready or scheduler.late or scheduler.held):
-                if self.supervisor.stopping and not whole and not (naive.live and not naive.blocked):
+                if self.supervisor.stopping and not whole and not (naive.live and not naive.known_blocked):
                     break
                 self.check_idle()
             if naive.halts or chain.deep:
@@ -219,6 +230,10 @@ class World:
         self.quiet = scheduler.steps - max(self.last_mishap, scheduler.released)
         while whole and len(scheduler.seats) > 1 and scheduler.step():
             pass
+        if naive.live and not naive.blocked and "the next start goes on with them" in self.supervisor.sentence:
+            self.kill_all()  # Somebody was stuck for longer than a drain has patience.
+            self.start()
+            self.to_the_end(whole)
 
     def interfere(self) -> None:
         """What was drawn for this step, if for none before MOST_STEPS: then this one is too long."""
@@ -233,7 +248,7 @@ class World:
         """A wallet that is blocked, by a stranger or a broken chain, may never end: the operator ends it."""
         over = self.chain.head_ns > self.feed.ticks[-1].at_ns + 30 * MINUTE_NS
         lifts = self.operator_does is Lift or self.scheduler.steps < self.operated_at + 500
-        if over and self.naive.blocked and not lifts and not self.stopped:
+        if over and self.naive.known_blocked and not lifts and not self.stopped:
             self.stopped = True
             self.scheduler.early_share = 0.3  # Only time ends this one.
             self.scheduler.send("outside", self.path, Stop(Id("stop"), False))
@@ -302,92 +317,6 @@ class World:
     def resolved(self, table: Table, number: str) -> None:
         self.rows[table.name, number] += 1
 
-    def check_the_end(self) -> None:
-        self.naive.at_the_end()
-        log = [record for _, record in records(log_path(self.folder))]
-        demand(len(log) == self.naive.records, f"{self.naive.records} acknowledged, {len(log)} in the log")
-        broken = audited(enumerate(log, 1)).broken
-        demand(not broken, f"the audit: {broken}")
-        books = fold(log)
-        account = books.ledger.account(USDC)
-        demand(account.free == self.naive.free(), f"free: {account.free} and {self.naive.free()}")
-        held = {token: position.quantity for token, position in books.positions.items()}
-        naive = {token: amount for token, amount in self.naive.held.items() if amount}
-        demand(held == naive, f"positions: {held} and {naive}")
-
-    def describe(self) -> None:
-        """What everybody has in mind at this moment, into the trace."""
-        for path, seat in self.scheduler.seats.items():
-            mind = {name: value for name, value in vars(seat.actor).items() if name not in UNTOLD}
-            self.scheduler.note(f"{path}: {mind}"[:2_000])
-
-    def check_twice(self) -> None:
-        """A start after the end changes nothing but what somebody remembers, and what is still left over."""
-        before, known = dict(self.naive.kinds), set(self.naive.orders)
-        self.mishaps, self.operator_at = 0, MOST_STEPS
-        self.kill_all()
-        self.start()
-        self.to_the_end()
-        new = {kind for kind, count in self.naive.kinds.items() if count != before.get(kind, 0)}
-        taken_back = [order for id, order in self.naive.orders.items() if id not in known]
-        demand(all(order.side is Side.REVOKE for order in taken_back), f"a start has traded: {taken_back}")
-        demand(taken_back or new <= {"StateSaved"}, f"recovering twice is not recovering once: {new}")
-
-
-UNTOLD = {"settings", "run", "replica", "books", "feed", "recent", "trader", "peers", "seen", "start",
-          "before", "batch", "restarts", "prices", "log"}  # fmt: skip
-
-
-@functools.lru_cache(maxsize=64)
-def undisturbed(outside: int) -> tuple[tuple, ...]:
-    """How the orders of this world end where nobody dies, and nothing is late or said twice."""
-    with world_of(outside * WORLDS_OF, calm=True) as world:
-        world.start()
-        world.to_the_end(whole=False)
-        world.check_the_end()
-        return tuple(world.naive.trades)
-
 
 def _nobody(_: Actor) -> None:
     """All are dead."""
-
-
-@contextlib.contextmanager
-def world_of(seed: int, calm: bool = False) -> Iterator[World]:
-    """The production classes in a world of their own."""
-    world = World(seed, calm)
-    logger.remove()
-    with staged():
-        NOW.begin(world)
-        try:
-            yield world
-        finally:
-            world.scheduler.end()
-            world.scheduler.killed, world.scheduler.watched = _nobody, {}  # No cycle: it is freed at once.
-            for name in ("nobody_waits", "lacks_gas"):
-                vars(world.chain).pop(name, None)
-            NOW.begin(None)
-
-
-def play(seed: int, trace: list[str] | None = None) -> World:
-    """One schedule from beginning to end; raises AssertionError where a promise is broken."""
-    outside = seed // WORLDS_OF
-    same = undisturbed(outside) if compared(outside) else None
-    with world_of(seed) as world:
-        if trace is not None:
-            world.scheduler.trace = trace
-            logger.add(
-                lambda line: trace.append(f"       ** {line.rstrip()}"), format="{message}", level="ERROR"
-            )
-        try:
-            world.start()
-            world.to_the_end(whole=seed % 4 == 0)
-            world.check_the_end()
-            if same is not None and not world.halts:
-                world.naive.same_trades(same)
-            if seed % 8 == 0 and not (world.halts or world.naive.broken):
-                world.check_twice()
-        except AssertionError:
-            world.describe()
-            raise
-        return world

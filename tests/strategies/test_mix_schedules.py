@@ -12,10 +12,12 @@ from actors.messages import Rebalanced, Role
 from actors.mixer import Mixer
 from storage.config_strategies import Mix
 from strategies import mix, mix_shadow
-from tests.simulation import market, stage, world
+from tests.simulation import market, schedule, stage, world
 from tests.simulation.chains import compared
 from tests.simulation.outside import MINUTE_NS
-from tests.simulation.world import WORLDS_OF, play, undisturbed, world_of
+from tests.simulation.schedule import in_the_end, play
+from tests.simulation.sizes import LARGE
+from tests.simulation.world import WORLDS_OF
 
 OUTSIDES = [outside for outside in range(60) if compared(outside)][:8]
 
@@ -34,9 +36,15 @@ def mixing(monkeypatch):
         limits=replace(market.SETTINGS.limits, position_bps=5_000, strategy_budget_bps=5_000),
     )
     monkeypatch.setattr(world, "settings_of", lambda _outside: to_builtins(settings))
-    undisturbed.cache_clear()
+    forget()
     yield
-    undisturbed.cache_clear()
+    forget()
+
+
+def forget() -> None:
+    """Worlds of another cast."""
+    schedule.undisturbed.cache_clear()
+    schedule.moments.cache_clear()
 
 
 def rebalances(made) -> list[Rebalanced]:
@@ -45,9 +53,7 @@ def rebalances(made) -> list[Rebalanced]:
 
 
 def in_peace(outside: int) -> list[Rebalanced]:
-    with world_of(outside * WORLDS_OF, calm=True) as calm:
-        calm.start()
-        calm.to_the_end(whole=False)
+    with in_the_end(outside, LARGE) as calm:
         return rebalances(calm)
 
 
@@ -58,7 +64,7 @@ def test_whoever_dies_trades_and_budgets_are_those_of_a_run_in_which_nobody_does
         expected = in_peace(outside)
         moved += len({tuple(each.budgets.items()) for each in expected}) > 1
         for seed in range(outside * WORLDS_OF, outside * WORLDS_OF + 6):
-            made = play(seed)
+            made = play(seed, size=LARGE)
             died += sum(made.faults.values())
             if not made.halts:
                 assert rebalances(made) == expected, f"seed {seed}"

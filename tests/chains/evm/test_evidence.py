@@ -323,6 +323,12 @@ def test_what_an_order_without_bytes_has_done_is_final_once_its_nonce_is_used_fo
     assert told(PENDING, FREE).final
 
 
+@pytest.mark.parametrize(("hash", "final"), [("0xa", True), ("0xb", False)])
+def test_nothing_that_an_order_has_done_is_final_to_a_node_that_has_another_block_where_one_was(hash, final):
+    case = replace(WAITING, last_final=BlockId(40, "0xa"), newest_block=40)
+    assert told(case, replace(FREE, last_final=hash)).final is final
+
+
 def test_a_nonce_of_an_approval_that_is_somebody_elses_for_good_is_told_by_two_nodes():
     shown = with_leg(FREE, 30)
     assert "nonce 6 was used for good, and not by our tx0" in told(WAITING, FREE, FREE).foreign

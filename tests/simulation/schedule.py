@@ -1,0 +1,179 @@
+"""A schedule from its beginning, perhaps a snapshot of its world, to its end, and what must be true then."""
+
+import contextlib
+import functools
+from collections.abc import Iterator
+
+from loguru import logger
+
+from actors.messages import Side, Ticks
+from storage.audit import audited
+from storage.books import fold
+from storage.layout import log_path
+from storage.log import Log, records
+from tests.simulation.chains import compared
+from tests.simulation.checks import demand
+from tests.simulation.outside import USDC, lot
+from tests.simulation.sizes import Size, size_of, world_number
+from tests.simulation.snapshot import Snapshot, files_again
+from tests.simulation.stage import NOW, staged
+from tests.simulation.world import MOST_STEPS, WORLDS_OF, World
+
+UNTOLD = {"settings", "run", "replica", "books", "feed", "recent", "trader", "peers", "seen", "start",
+          "before", "batch", "restarts", "prices", "log"}  # fmt: skip
+
+
+@contextlib.contextmanager
+def world_of(outside: int, size: Size, snapshot: Snapshot | None = None) -> Iterator[World]:
+    """The production classes in a world of their own: nobody is there yet, or all are as in the snapshot."""
+    logger.remove()
+    with staged():
+        world = World(outside, size) if snapshot is None else snapshot.restored()
+        NOW.begin(world)
+        world.wire()
+        try:
+            yield world
+        finally:
+            world.scheduler.end()
+            world.unwire()  # No cycle: it is freed at once.
+            NOW.begin(None)
+
+
+# -- how it begins ------------------------------------------------------------------------------------------
+def in_peace(world: World, seed: int) -> Iterator[None]:
+    """Nothing goes wrong but on the chain.  It halts once the market speaks, and after each record."""
+    world.chanced(seed)
+    world.start()
+    spoken: list[str] = []
+    world.scheduler.watched[Ticks] = lambda sender, _: spoken.append(sender)
+    while not spoken:
+        world.scheduler.step()
+    del world.scheduler.watched[Ticks]
+    while not over(world):
+        yield
+        written = world.naive.records
+        while world.naive.records == written and not over(world):
+            world.scheduler.step()
+            world.look_out()
+
+
+def over(world: World) -> bool:
+    """What is halted may never end by itself."""
+    return world.supervisor.stopping is not None or bool(world.naive.halts) or world.chain.deep
+
+
+@functools.lru_cache(maxsize=64)
+def moments(outside: int, size: Size) -> tuple[Snapshot, ...]:
+    """Of the world in peace, where schedules go on in which it is not left in peace."""
+    with world_of(outside, size) as world:
+        kept = []
+        for _ in in_peace(world, outside * WORLDS_OF):
+            world.unwire()
+            world.scheduler.forget_silent()
+            kept.append(Snapshot(world))
+            world.wire()
+        return tuple(kept)
+
+
+def go_on(world: World, seed: int) -> None:
+    """From a moment of peace, of just now or of long ago: what is counted is what is played from here on."""
+    for seat in world.scheduler.seats.values():
+        if isinstance(log := getattr(seat.actor, "log", None), Log):
+            files_again(log)
+    world.scheduler.steps = 0
+    for counter in (world.rows, world.naive.kinds, world.naive.transitions):
+        counter.clear()
+    world.chanced(seed)
+
+
+@contextlib.contextmanager
+def in_the_end(outside: int, size: Size) -> Iterator[World]:
+    """The world when all is over, in peace."""
+    with world_of(outside, size, moments(outside, size)[-1]) as world:
+        go_on(world, outside * WORLDS_OF)
+        world.to_the_end(whole=False)
+        yield world
+
+
+@functools.lru_cache(maxsize=64)
+def undisturbed(outside: int, size: Size) -> tuple[tuple, ...]:
+    """How the orders of this world end in peace."""
+    with in_the_end(outside, size) as world:
+        check_the_end(world)
+        return tuple(world.naive.trades)
+
+
+def play(seed: int, trace: list[str] | None = None, size: Size | None = None) -> World:
+    """One schedule from beginning to end; raises AssertionError where a promise is broken."""
+    size = size or size_of(seed // WORLDS_OF)
+    outside = world_number(seed // WORLDS_OF, size)
+    same = undisturbed(outside, size) if compared(outside) else None
+    from_nothing = lot("from nothing", seed) < size.from_nothing
+    with world_of(outside, size, None if from_nothing else moment(outside, seed, size)) as world:
+        if trace is not None:
+            world.scheduler.trace = trace
+            logger.add(
+                lambda line: trace.append(f"       ** {line.rstrip()}"), format="{message}", level="ERROR"
+            )
+        try:
+            begin(world, seed, from_nothing)
+            world.to_the_end(whole=seed % size.whole == 0)
+            check_the_end(world)
+            if same is not None and not world.halts:
+                world.naive.same_trades(same)
+            if seed % size.twice == 0 and not (world.halts or world.naive.broken):
+                check_twice(world)
+        except AssertionError:
+            describe(world)
+            raise
+        return world
+
+
+def moment(outside: int, seed: int, size: Size) -> Snapshot:
+    kept = moments(outside, size)
+    return kept[int(lot("moment", seed) * len(kept))]
+
+
+def begin(world: World, seed: int, from_nothing: bool) -> None:
+    if from_nothing:
+        world.chanced(seed)
+        world.upset()
+        world.start()
+    else:
+        go_on(world, seed)
+        world.upset()
+
+
+# -- how it ends --------------------------------------------------------------------------------------------
+def check_the_end(world: World) -> None:
+    world.naive.at_the_end()
+    log = [record for _, record in records(log_path(world.folder))]
+    demand(len(log) == world.naive.records, f"{world.naive.records} acknowledged, {len(log)} in the log")
+    broken = audited(enumerate(log, 1)).broken
+    demand(not broken, f"the audit: {broken}")
+    books = fold(log)
+    account = books.ledger.account(USDC)
+    demand(account.free == world.naive.free(), f"free: {account.free} and {world.naive.free()}")
+    held = {token: position.quantity for token, position in books.positions.items()}
+    naive = {token: amount for token, amount in world.naive.held.items() if amount}
+    demand(held == naive, f"positions: {held} and {naive}")
+
+
+def check_twice(world: World) -> None:
+    """A start after the end changes nothing but what somebody remembers, and what is still left over."""
+    before, known = dict(world.naive.kinds), set(world.naive.orders)
+    world.mishaps, world.operator_at = 0, MOST_STEPS
+    world.kill_all()
+    world.start()
+    world.to_the_end()
+    new = {kind for kind, count in world.naive.kinds.items() if count != before.get(kind, 0)}
+    taken_back = [order for id, order in world.naive.orders.items() if id not in known]
+    demand(all(order.side is Side.REVOKE for order in taken_back), f"a start has traded: {taken_back}")
+    demand(taken_back or new <= {"StateSaved"}, f"recovering twice is not recovering once: {new}")
+
+
+def describe(world: World) -> None:
+    """What everybody has in mind at this moment, into the trace."""
+    for path, seat in world.scheduler.seats.items():
+        mind = {name: value for name, value in vars(seat.actor).items() if name not in UNTOLD}
+        world.scheduler.note(f"{path}: {mind}"[:2_000])
