@@ -9,7 +9,6 @@ from chains.paper.fate import valid_seconds
 from storage.amounts import to_units
 from storage.config import Settings
 from strategies import steps
-from strategies.kernel.digits import work
 from strategies.kernel.tables import BOOK, MIND, ORDER, REFUSALS, TOKEN, Desk, Floats, Table, table
 from strategies.kernel.wide import wide
 from strategies.limits import MINUTE_NS, MOST_FEES, SECOND_NS
@@ -31,7 +30,7 @@ def desk_of(
     minds, params, states = minds_of(recorded, settings, strategies)
     return Desk(
         book_of(settings, recorded.bar_ns), tokens, table(ORDER, orders), minds, params, states,
-        np.zeros((len(strategies), len(REFUSALS)), np.int64), np.zeros(moments), work(),
+        np.zeros((len(strategies), len(REFUSALS)), np.int64), np.zeros(moments),
         np.zeros(len(minds)),
     )  # fmt: skip
 

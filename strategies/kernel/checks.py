@@ -4,7 +4,7 @@ from actors.messages import BPS, Refusal
 from strategies.compiled import part
 from strategies.kernel.tables import BUY, NO_ORDER, REFUSALS, SELL, Row, Table, pair, put
 from strategies.kernel.trades import DAY_NS
-from strategies.kernel.wide import narrow, scaled
+from strategies.kernel.wide import narrow, share
 
 POSITION_NOT_FOUND, POSITION_EXISTS, TOKEN_CLAIMED, COOLDOWN, DAILY_LOSS, STREAK, MAX_POSITIONS = (
     REFUSALS.index(each)
@@ -34,7 +34,7 @@ def sell(book: Row, token: Row, strategy: int, portion_bps: int) -> int:
         return POSITION_NOT_FOUND
     amount = pair(token.quantity)
     if portion_bps != BPS:
-        amount = scaled(amount, portion_bps, BPS)
+        amount = share(amount, portion_bps)
     if amount[0] == 0 and amount[1] == 0:
         return NOT_POSITIVE
     if book.free < book.max_fee:

@@ -49,7 +49,7 @@ def turns(step: Step, tape: Tape, desk: Desk) -> None:
         _show(tokens, bars, tape.firsts[moment], tape.firsts[moment + 1])
         busy = book.live != 0
         if busy:
-            settle(book, tokens, desk.orders, bars, at_ns, desk.rows)
+            settle(book, tokens, desk.orders, bars, at_ns)
         exits = book.holdings != 0 and look(book, tokens, bars, at_ns)
         if not wishes:
             wishes = _wishes(step, desk, bars, at_ns, first, last)
@@ -130,7 +130,7 @@ def _sell(book: Row, desk: Desk, bars: Table, mind: Row, portion_bps: int, reaso
         return False
     token.reason = reason
     open_order(book, token, mind.token, desk.orders, at_ns)
-    quote(book, token, bars, at_ns, desk.rows)
+    quote(book, token, bars, at_ns)
     return True
 
 
@@ -144,7 +144,7 @@ def _decide_buys(book: Row, desk: Desk, bars: Table, at_ns: int) -> None:
         mind.buy_bps = 0
         if verdict == APPROVED:
             open_order(book, desk.tokens[mind.token], mind.token, desk.orders, at_ns)
-            quote(book, desk.tokens[mind.token], bars, at_ns, desk.rows)
+            quote(book, desk.tokens[mind.token], bars, at_ns)
         else:
             desk.refused[mind.strategy, verdict] += 1
             _hold(desk.states[place], False)

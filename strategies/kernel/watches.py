@@ -13,24 +13,24 @@ from strategies.kernel.tables import (
     pair,
     put,
 )
-from strategies.kernel.wide import Wide, at_most, narrow, plus, scaled
+from strategies.kernel.wide import Wide, at_most, divided_by_bps, narrow, plus, share
 
 
 @part
 def watch(book: Row, token: Row, entry: Wide) -> None:
     """A new position is watched from what was really paid a token."""
     put(token.highest, entry)
-    put(token.stop_at, scaled(entry, BPS - book.stop_bps, BPS))
+    put(token.stop_at, share(entry, BPS - book.stop_bps))
     put(token.take_at, _least(entry, BPS + book.take_bps))
     put(token.arm_at, _least(entry, BPS + book.trailing_bps))
-    put(token.fell_at, scaled(entry, BPS - book.trailing_bps, BPS))
+    put(token.fell_at, share(entry, BPS - book.trailing_bps))
 
 
 @part
 def _least(number: Wide, bps: int) -> Wide:
     """The smallest x with x * BPS >= number * bps."""
-    below = scaled(number, bps, BPS)
-    return below if at_most(scaled(number, bps, 1), scaled(below, BPS, 1)) else plus(below, narrow(1))
+    below, rest = divided_by_bps(number, bps)
+    return below if rest == 0 else plus(below, narrow(1))
 
 
 @part
@@ -38,7 +38,7 @@ def follow(book: Row, token: Row, close: Wide) -> None:
     """The highest close of a position, and how far below it the trailing stop is."""
     if not at_most(close, pair(token.highest)):
         put(token.highest, close)
-        put(token.fell_at, scaled(close, BPS - book.trailing_bps, BPS))
+        put(token.fell_at, share(close, BPS - book.trailing_bps))
 
 
 @part
