@@ -1,7 +1,7 @@
 """strategies/limits.py and strategies/sizing.py for a backtest: whether a wish becomes an order."""
 
 from actors.messages import BPS, Refusal
-from strategies.compiled import part
+from strategies.compiled import inlined, part
 from strategies.kernel.tables import BUY, NO_ORDER, REFUSALS, SELL, Row, Table, pair, put
 from strategies.kernel.trades import DAY_NS
 from strategies.kernel.wide import narrow, share
@@ -59,7 +59,7 @@ def buy(book: Row, tokens: Table, mind: Row, at_ns: int) -> int:
     return APPROVED
 
 
-@part
+@inlined
 def _forbidden(book: Row, tokens: Table, token: Row, at_ns: int) -> int:
     if token.owner >= 0:
         return POSITION_EXISTS
@@ -77,7 +77,7 @@ def _forbidden(book: Row, tokens: Table, token: Row, at_ns: int) -> int:
     return APPROVED
 
 
-@part
+@inlined
 def _buys(tokens: Table) -> int:
     """Live orders to buy."""
     count = 0
@@ -87,7 +87,7 @@ def _buys(tokens: Table) -> int:
     return count
 
 
-@part
+@inlined
 def _used(tokens: Table, strategy: int, chain: int) -> int:
     """Cost of open positions, and what live buys may cost, of one strategy or chain; -1 for all."""
     total = 0
@@ -103,7 +103,7 @@ def _used(tokens: Table, strategy: int, chain: int) -> int:
     return total
 
 
-@part
+@inlined
 def _amount(book: Row, tokens: Table, token: Row, mind: Row) -> tuple[int, int]:
     """What the tightest of the limits leaves, and which that is, in their order of precedence."""
     deposits = book.deposits

@@ -22,7 +22,7 @@ from strategies.kernel.tables import (
     pair,
 )
 from strategies.kernel.trades import open_order, quote, settle
-from strategies.kernel.watches import look
+from strategies.kernel.watches import look, watched
 from strategies.kernel.wide import floated
 from strategies.layout import AGE, HELD, LAST, MARK
 
@@ -39,7 +39,7 @@ def turns(step: Step, tape: Tape, desk: Desk) -> None:
     book, tokens, bars = desk.books[0], desk.tokens, tape.bars
     first, last = steps.together(desk.minds)
     alone = len(desk.minds) == 1 and len(tokens) == 1 and first == last
-    moment, wishes = 0, False
+    moment, wishes, rules = 0, False, watched(book)
     while moment < len(tape.moments):
         if alone and book.live == 0:
             moment, wishes = calm(step, tape, desk, moment)
@@ -50,7 +50,7 @@ def turns(step: Step, tape: Tape, desk: Desk) -> None:
         busy = book.live != 0
         if busy:
             settle(book, tokens, desk.orders, bars, at_ns)
-        exits = book.holdings != 0 and look(book, tokens, bars, at_ns)
+        exits = rules and book.holdings != 0 and look(book, tokens, bars, at_ns)
         if not wishes:
             wishes = _wishes(step, desk, bars, at_ns, first, last)
         if wishes or exits:

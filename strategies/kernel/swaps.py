@@ -4,7 +4,7 @@ Amounts and reserves of the quote are below 2 ** 60, all else is below 2 ** 120;
 that.
 """
 
-from strategies.compiled import part
+from strategies.compiled import inlined, part
 from strategies.kernel.long import added, divided, long, multiplied, multiplied_wide, root
 from strategies.kernel.wide import Wide, narrow, narrowed
 
@@ -35,19 +35,19 @@ def reserves_at(price: Wide, quote: int, token: Wide, unit: Wide) -> tuple[int, 
     return after, _one_at_least(divided(k, long(narrow(after))))
 
 
-@part
+@inlined
 def price_paid(cost: int, quantity: Wide, unit: Wide) -> Wide:
     """What was paid a token: cost * unit // quantity."""
     return divided(multiplied(long(unit), cost), long(quantity))
 
 
-@part
+@inlined
 def tokens_of_depth(depth: int, price: Wide, unit: Wide) -> Wide:
     """The tokens in a pool that holds `depth` of the quote at a price: at least one unit."""
     return _one_at_least(price_paid(depth, price, unit))
 
 
-@part
+@inlined
 def _one_at_least(number: Wide) -> Wide:
     if number[0] == 0 and number[1] == 0:
         return narrow(1)

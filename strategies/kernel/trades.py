@@ -7,7 +7,7 @@ is no such bar in time.
 """
 
 from actors.messages import BPS
-from strategies.compiled import part
+from strategies.compiled import inlined, part
 from strategies.kernel.swaps import bought, price_paid, reserves_at, sold, tokens_of_depth
 from strategies.kernel.tables import (
     BUY,
@@ -25,7 +25,7 @@ from strategies.kernel.tables import (
     pair,
     put,
 )
-from strategies.kernel.watches import watch
+from strategies.kernel.watches import watch, watched
 from strategies.kernel.wide import Wide, at_most, minus, narrow, narrowed, share
 
 DAY_NS = 86_400 * 10**9
@@ -50,7 +50,7 @@ def open_order(book: Row, token: Row, number: int, orders: Table, at_ns: int) ->
     book.live += 1
 
 
-@part
+@inlined
 def _swapped(token: Row, quotes: int, tokens: Wide) -> Wide:
     """What the order gives in a pool of these reserves."""
     if token.side == BUY:
@@ -58,7 +58,7 @@ def _swapped(token: Row, quotes: int, tokens: Wide) -> Wide:
     return narrow(sold(pair(token.amount), quotes, tokens, token.fee))
 
 
-@part
+@inlined
 def _tokens_in_pool(token: Row, bar: Row) -> Wide:
     known = pair(bar.reserve_token)
     if known[0] != 0 or known[1] != 0:
@@ -104,7 +104,7 @@ def settle(book: Row, tokens: Table, orders: Table, bars: Table, at_ns: int) -> 
         number = _next_unsigned(tokens, sequence)
 
 
-@part
+@inlined
 def _next_sent(tokens: Table, after: int) -> int:
     """The token whose order has the next nonce; -1 for none."""
     found = -1
@@ -115,7 +115,7 @@ def _next_sent(tokens: Table, after: int) -> int:
     return found
 
 
-@part
+@inlined
 def _next_unsigned(tokens: Table, after: int) -> int:
     """The token whose order is the next oldest without bytes; -1 for none."""
     found = -1
@@ -126,7 +126,7 @@ def _next_unsigned(tokens: Table, after: int) -> int:
     return found
 
 
-@part
+@inlined
 def _land(book: Row, token: Row, orders: Table, bar: Row, at_ns: int) -> None:
     """At the open of its bar; the fee is paid whatever comes of it."""
     known, unit = _tokens_in_pool(token, bar), pair(token.unit)
@@ -146,7 +146,7 @@ def _land(book: Row, token: Row, orders: Table, bar: Row, at_ns: int) -> None:
         _sold(book, token, orders, out, at_ns)
 
 
-@part
+@inlined
 def end(book: Row, token: Row, orders: Table, outcome: int, fee: int, at_ns: int) -> None:
     """The order is over: what is left of its reservation is free again, and its token too."""
     book.reserved -= token.reservation
@@ -160,7 +160,7 @@ def end(book: Row, token: Row, orders: Table, outcome: int, fee: int, at_ns: int
         order.outcome, order.done_ns, order.fee = outcome, at_ns, fee
 
 
-@part
+@inlined
 def _note_result(book: Row, amount: int, at_ns: int) -> None:
     """So much more was made on this day."""
     day = at_ns // DAY_NS
@@ -169,7 +169,7 @@ def _note_result(book: Row, amount: int, at_ns: int) -> None:
     book.day_result += amount
 
 
-@part
+@inlined
 def _bought(book: Row, token: Row, out: Wide, at_ns: int) -> None:
     cost = narrowed(pair(token.amount))
     book.free -= cost
@@ -178,10 +178,11 @@ def _bought(book: Row, token: Row, out: Wide, at_ns: int) -> None:
     token.owner, token.paid, token.since_ns, token.entry = token.buyer, cost, at_ns, token.sequence
     token.gain, token.charged, token.took_profit = 0, book.gas, 0
     put(token.quantity, out)
-    watch(book, token, price_paid(cost, out, pair(token.unit)))
+    if watched(book):
+        watch(book, token, price_paid(cost, out, pair(token.unit)))
 
 
-@part
+@inlined
 def _sold(book: Row, token: Row, orders: Table, out: Wide, at_ns: int) -> None:
     amount, proceeds, cost = pair(token.amount), narrowed(out), token.paid
     if token.closes == 0:
@@ -203,7 +204,7 @@ def _sold(book: Row, token: Row, orders: Table, out: Wide, at_ns: int) -> None:
         orders[token.sequence].cost = cost
 
 
-@part
+@inlined
 def _closed(book: Row, token: Row, at_ns: int) -> None:
     if token.gain < token.charged:
         book.losses += 1

@@ -1,7 +1,7 @@
 """The rules of strategies/exits.py, as prices that are worked out once and then only compared with."""
 
 from actors.messages import BPS
-from strategies.compiled import part
+from strategies.compiled import inlined, part
 from strategies.kernel.tables import (
     NO_ORDER,
     STOP,
@@ -14,6 +14,13 @@ from strategies.kernel.tables import (
     put,
 )
 from strategies.kernel.wide import Wide, at_most, divided_by_bps, narrow, plus, share
+
+
+@inlined
+def watched(book: Row) -> bool:
+    """Whether any rule looks at a position."""
+    rules: bool = book.stop_bps != 0 or book.trailing_bps != 0 or book.take_bps != 0 or book.hold_ns != 0
+    return rules
 
 
 @part
