@@ -18,9 +18,8 @@ from actors.messages import BPS, Asset, Day, Instrument, Rebalanced, Tick
 from storage.config import Settings
 from strategies import ai_model, steps
 from strategies.desks import check_capital, desk_of
-from strategies.kernel.digits import Integers
 from strategies.kernel.loop import play
-from strategies.kernel.tables import BAR, BOOK, MIND, TOKEN, Desk, Floats, Tape, table
+from strategies.kernel.tables import BAR, BOOK, MIND, TOKEN, Desk, Floats, Integers, Tape, table
 from strategies.mix import DAY_NS, MONDAY, day_of, rebalanced, shadowed, week_of
 from strategies.recorded import Recorded, check_bars, filled
 

@@ -15,9 +15,8 @@ from chains.feeds.recordings import InOrder, RecordedFeed, open_recordings
 from chains.feeds.series import Candles, Series
 from chains.feeds.tables import RecordingError
 from storage.config import Settings
-from strategies.kernel.digits import Integers
-from strategies.kernel.tables import BAR, Floats, Table, Tape, table
-from strategies.kernel.wide import HALF, HALF_MASK
+from strategies.kernel.product import HALF, HALF_MASK
+from strategies.kernel.tables import BAR, Floats, Integers, Table, Tape, table
 
 DAY_NS = 86_400 * 10**9
 MOST_MISSING = 0.01  # Of the bars between the first and the last.

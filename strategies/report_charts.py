@@ -11,7 +11,7 @@ from html import escape
 import numpy as np
 from msgspec import Struct
 
-from strategies.kernel.digits import Integers
+from strategies.kernel.tables import Integers
 from strategies.metrics import DAY_NS, Floats
 
 SIDE = 1_000  # Of the square that is stretched over the plot.

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from strategies.backtest import Result
-from strategies.kernel.digits import Integers
+from strategies.kernel.tables import Integers
 from strategies.metrics import DAY_NS, Deals, Floats, Trip, drawdowns
 from strategies.report_html import (
     NONE,

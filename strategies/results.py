@@ -13,7 +13,7 @@ from msgspec import Struct
 from actors.messages import Rebalanced, Side
 from storage.amounts import shown
 from strategies.backtest import Fill, Result
-from strategies.kernel.digits import Integers
+from strategies.kernel.tables import Integers
 from strategies.metrics import Curve, Deals, Floats, Trip, curve_of, deals_of, grid_of, grouped
 
 GROUPS: dict[str, Callable[[Trip], str]] = {

@@ -23,8 +23,7 @@ from storage.strict_toml import wanted
 from strategies import backtest, compiled, steps
 from strategies.deflated import Moments, moments_of
 from strategies.kernel.curves import deepest
-from strategies.kernel.digits import Integers
-from strategies.kernel.tables import Floats, Tape
+from strategies.kernel.tables import Floats, Integers, Tape
 from strategies.metrics import (
     DAY_NS,
     cagr,

@@ -1,10 +1,10 @@
 """strategies/limits.py and strategies/sizing.py for a backtest: whether a wish becomes an order."""
 
 from actors.messages import BPS, Refusal
-from strategies.compiled import part
+from strategies.compiled import inlined, part
 from strategies.kernel.tables import BUY, NO_ORDER, REFUSALS, SELL, Row, Table, pair, put
 from strategies.kernel.trades import DAY_NS
-from strategies.kernel.wide import narrow, scaled
+from strategies.kernel.wide import narrow, share
 
 POSITION_NOT_FOUND, POSITION_EXISTS, TOKEN_CLAIMED, COOLDOWN, DAILY_LOSS, STREAK, MAX_POSITIONS = (
     REFUSALS.index(each)
@@ -34,7 +34,7 @@ def sell(book: Row, token: Row, strategy: int, portion_bps: int) -> int:
         return POSITION_NOT_FOUND
     amount = pair(token.quantity)
     if portion_bps != BPS:
-        amount = scaled(amount, portion_bps, BPS)
+        amount = share(amount, portion_bps)
     if amount[0] == 0 and amount[1] == 0:
         return NOT_POSITIVE
     if book.free < book.max_fee:
@@ -59,7 +59,7 @@ def buy(book: Row, tokens: Table, mind: Row, at_ns: int) -> int:
     return APPROVED
 
 
-@part
+@inlined
 def _forbidden(book: Row, tokens: Table, token: Row, at_ns: int) -> int:
     if token.owner >= 0:
         return POSITION_EXISTS
@@ -77,7 +77,7 @@ def _forbidden(book: Row, tokens: Table, token: Row, at_ns: int) -> int:
     return APPROVED
 
 
-@part
+@inlined
 def _buys(tokens: Table) -> int:
     """Live orders to buy."""
     count = 0
@@ -87,7 +87,7 @@ def _buys(tokens: Table) -> int:
     return count
 
 
-@part
+@inlined
 def _used(tokens: Table, strategy: int, chain: int) -> int:
     """Cost of open positions, and what live buys may cost, of one strategy or chain; -1 for all."""
     total = 0
@@ -103,7 +103,7 @@ def _used(tokens: Table, strategy: int, chain: int) -> int:
     return total
 
 
-@part
+@inlined
 def _amount(book: Row, tokens: Table, token: Row, mind: Row) -> tuple[int, int]:
     """What the tightest of the limits leaves, and which that is, in their order of precedence."""
     deposits = book.deposits

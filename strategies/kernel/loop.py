@@ -22,7 +22,7 @@ from strategies.kernel.tables import (
     pair,
 )
 from strategies.kernel.trades import open_order, quote, settle
-from strategies.kernel.watches import look
+from strategies.kernel.watches import look, watched
 from strategies.kernel.wide import floated
 from strategies.layout import AGE, HELD, LAST, MARK
 
@@ -39,7 +39,7 @@ def turns(step: Step, tape: Tape, desk: Desk) -> None:
     book, tokens, bars = desk.books[0], desk.tokens, tape.bars
     first, last = steps.together(desk.minds)
     alone = len(desk.minds) == 1 and len(tokens) == 1 and first == last
-    moment, wishes = 0, False
+    moment, wishes, rules = 0, False, watched(book)
     while moment < len(tape.moments):
         if alone and book.live == 0:
             moment, wishes = calm(step, tape, desk, moment)
@@ -49,8 +49,8 @@ def turns(step: Step, tape: Tape, desk: Desk) -> None:
         _show(tokens, bars, tape.firsts[moment], tape.firsts[moment + 1])
         busy = book.live != 0
         if busy:
-            settle(book, tokens, desk.orders, bars, at_ns, desk.rows)
-        exits = book.holdings != 0 and look(book, tokens, bars, at_ns)
+            settle(book, tokens, desk.orders, bars, at_ns)
+        exits = rules and book.holdings != 0 and look(book, tokens, bars, at_ns)
         if not wishes:
             wishes = _wishes(step, desk, bars, at_ns, first, last)
         if wishes or exits:
@@ -130,7 +130,7 @@ def _sell(book: Row, desk: Desk, bars: Table, mind: Row, portion_bps: int, reaso
         return False
     token.reason = reason
     open_order(book, token, mind.token, desk.orders, at_ns)
-    quote(book, token, bars, at_ns, desk.rows)
+    quote(book, token, bars, at_ns)
     return True
 
 
@@ -144,7 +144,7 @@ def _decide_buys(book: Row, desk: Desk, bars: Table, at_ns: int) -> None:
         mind.buy_bps = 0
         if verdict == APPROVED:
             open_order(book, desk.tokens[mind.token], mind.token, desk.orders, at_ns)
-            quote(book, desk.tokens[mind.token], bars, at_ns, desk.rows)
+            quote(book, desk.tokens[mind.token], bars, at_ns)
         else:
             desk.refused[mind.strategy, verdict] += 1
             _hold(desk.states[place], False)

@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from actors.messages import CloseReason, Refusal
 from strategies.compiled import part
-from strategies.kernel.digits import Integers
 from strategies.kernel.wide import Wide
 
 Table = Any  # A recarray: numpy types its fields no further.
 Row = Any
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 WHOLE, REAL, WIDE = "i8", "f8", ("i8", (2,))
 
@@ -87,7 +87,6 @@ class Desk(NamedTuple):
     states: Floats  # (P, longest)
     refused: Integers  # (S, reasons)
     equity: Floats  # (M,), or none: after each moment, in quote units, positions at their last close.
-    rows: Integers  # To calculate in.
     targets: Floats  # (P,) To choose in.
 
 

@@ -7,9 +7,8 @@ is no such bar in time.
 """
 
 from actors.messages import BPS
-from strategies.compiled import part
-from strategies.kernel.digits import Integers
-from strategies.kernel.swaps import amount_out, price_paid, reserves_at, tokens_of_depth
+from strategies.compiled import inlined, part
+from strategies.kernel.swaps import bought, price_paid, reserves_at, sold, tokens_of_depth
 from strategies.kernel.tables import (
     BUY,
     DEAD,
@@ -26,8 +25,8 @@ from strategies.kernel.tables import (
     pair,
     put,
 )
-from strategies.kernel.watches import watch
-from strategies.kernel.wide import Wide, at_most, minus, narrow, narrowed, scaled
+from strategies.kernel.watches import watch, watched
+from strategies.kernel.wide import Wide, at_most, minus, narrow, narrowed, share
 
 DAY_NS = 86_400 * 10**9
 
@@ -51,30 +50,30 @@ def open_order(book: Row, token: Row, number: int, orders: Table, at_ns: int) ->
     book.live += 1
 
 
-@part
-def _swapped(token: Row, quotes: Wide, tokens: Wide, rows: Integers) -> Wide:
+@inlined
+def _swapped(token: Row, quotes: int, tokens: Wide) -> Wide:
     """What the order gives in a pool of these reserves."""
     if token.side == BUY:
-        return amount_out(rows, pair(token.amount), quotes, tokens, token.fee)
-    return amount_out(rows, pair(token.amount), tokens, quotes, token.fee)
+        return bought(narrowed(pair(token.amount)), quotes, tokens, token.fee)
+    return narrow(sold(pair(token.amount), quotes, tokens, token.fee))
 
 
-@part
-def _tokens_in_pool(token: Row, bar: Row, rows: Integers) -> Wide:
+@inlined
+def _tokens_in_pool(token: Row, bar: Row) -> Wide:
     known = pair(bar.reserve_token)
     if known[0] != 0 or known[1] != 0:
         return known
-    return tokens_of_depth(rows, bar.reserve_quote, pair(bar.exact_close), pair(token.unit))
+    return tokens_of_depth(bar.reserve_quote, pair(bar.exact_close), pair(token.unit))
 
 
 @part
-def quote(book: Row, token: Row, bars: Table, at_ns: int, rows: Integers) -> None:
+def quote(book: Row, token: Row, bars: Table, at_ns: int) -> None:
     """T2, if the token has a bar at this tick: what it must give at least, and from when on it can land."""
     if token.bar < 0:
         return
     bar = bars[token.bar]
-    promised = _swapped(token, narrow(bar.reserve_quote), _tokens_in_pool(token, bar, rows), rows)
-    least = scaled(promised, BPS - book.slippage_bps, BPS)
+    promised = _swapped(token, bar.reserve_quote, _tokens_in_pool(token, bar))
+    least = share(promised, BPS - book.slippage_bps)
     if least[0] == 0 and least[1] == 0:
         return
     put(token.least, least)
@@ -83,7 +82,7 @@ def quote(book: Row, token: Row, bars: Table, at_ns: int, rows: Integers) -> Non
 
 
 @part
-def settle(book: Row, tokens: Table, orders: Table, bars: Table, at_ns: int, rows: Integers) -> None:
+def settle(book: Row, tokens: Table, orders: Table, bars: Table, at_ns: int) -> None:
     """A tick's outcomes, by nonce; then what could not be quoted before is quoted, or it is too late."""
     number = _next_sent(tokens, -1)
     while number >= 0:
@@ -92,7 +91,7 @@ def settle(book: Row, tokens: Table, orders: Table, bars: Table, at_ns: int, row
         if at_ns > token.sent_ns + book.valid_ns:
             end(book, token, orders, DEAD, 0, at_ns)
         elif token.bar >= 0 and at_ns > token.sent_ns and at_ns >= token.sent_ns + book.latency_ns:
-            _land(book, token, orders, bars[token.bar], at_ns, rows)
+            _land(book, token, orders, bars[token.bar], at_ns)
         number = _next_sent(tokens, nonce)
     number = _next_unsigned(tokens, -1)
     while number >= 0:
@@ -101,11 +100,11 @@ def settle(book: Row, tokens: Table, orders: Table, bars: Table, at_ns: int, row
         if at_ns > token.asked_ns + book.deadline_ns:
             end(book, token, orders, ROLLED_BACK, 0, at_ns)
         else:
-            quote(book, token, bars, at_ns, rows)
+            quote(book, token, bars, at_ns)
         number = _next_unsigned(tokens, sequence)
 
 
-@part
+@inlined
 def _next_sent(tokens: Table, after: int) -> int:
     """The token whose order has the next nonce; -1 for none."""
     found = -1
@@ -116,7 +115,7 @@ def _next_sent(tokens: Table, after: int) -> int:
     return found
 
 
-@part
+@inlined
 def _next_unsigned(tokens: Table, after: int) -> int:
     """The token whose order is the next oldest without bytes; -1 for none."""
     found = -1
@@ -127,12 +126,12 @@ def _next_unsigned(tokens: Table, after: int) -> int:
     return found
 
 
-@part
-def _land(book: Row, token: Row, orders: Table, bar: Row, at_ns: int, rows: Integers) -> None:
+@inlined
+def _land(book: Row, token: Row, orders: Table, bar: Row, at_ns: int) -> None:
     """At the open of its bar; the fee is paid whatever comes of it."""
-    known, unit = _tokens_in_pool(token, bar, rows), pair(token.unit)
-    quotes, tokens = reserves_at(rows, pair(bar.exact_open), bar.reserve_quote, known, unit)
-    out = _swapped(token, quotes, tokens, rows)
+    known, unit = _tokens_in_pool(token, bar), pair(token.unit)
+    quotes, tokens = reserves_at(pair(bar.exact_open), bar.reserve_quote, known, unit)
+    out = _swapped(token, quotes, tokens)
     if token.owner >= 0:
         token.charged += book.gas
     if not at_most(pair(token.least), out):
@@ -142,12 +141,12 @@ def _land(book: Row, token: Row, orders: Table, bar: Row, at_ns: int, rows: Inte
     if token.sequence < len(orders):
         put(orders[token.sequence].amount_out, out)
     if token.side == BUY:
-        _bought(book, token, out, at_ns, rows)
+        _bought(book, token, out, at_ns)
     else:
-        _sold(book, token, orders, out, at_ns, rows)
+        _sold(book, token, orders, out, at_ns)
 
 
-@part
+@inlined
 def end(book: Row, token: Row, orders: Table, outcome: int, fee: int, at_ns: int) -> None:
     """The order is over: what is left of its reservation is free again, and its token too."""
     book.reserved -= token.reservation
@@ -161,7 +160,7 @@ def end(book: Row, token: Row, orders: Table, outcome: int, fee: int, at_ns: int
         order.outcome, order.done_ns, order.fee = outcome, at_ns, fee
 
 
-@part
+@inlined
 def _note_result(book: Row, amount: int, at_ns: int) -> None:
     """So much more was made on this day."""
     day = at_ns // DAY_NS
@@ -170,8 +169,8 @@ def _note_result(book: Row, amount: int, at_ns: int) -> None:
     book.day_result += amount
 
 
-@part
-def _bought(book: Row, token: Row, out: Wide, at_ns: int, rows: Integers) -> None:
+@inlined
+def _bought(book: Row, token: Row, out: Wide, at_ns: int) -> None:
     cost = narrowed(pair(token.amount))
     book.free -= cost
     book.cost += cost
@@ -179,14 +178,15 @@ def _bought(book: Row, token: Row, out: Wide, at_ns: int, rows: Integers) -> Non
     token.owner, token.paid, token.since_ns, token.entry = token.buyer, cost, at_ns, token.sequence
     token.gain, token.charged, token.took_profit = 0, book.gas, 0
     put(token.quantity, out)
-    watch(book, token, price_paid(rows, cost, out, pair(token.unit)))
+    if watched(book):
+        watch(book, token, price_paid(cost, out, pair(token.unit)))
 
 
-@part
-def _sold(book: Row, token: Row, orders: Table, out: Wide, at_ns: int, rows: Integers) -> None:
-    sold, proceeds, cost = pair(token.amount), narrowed(out), token.paid
+@inlined
+def _sold(book: Row, token: Row, orders: Table, out: Wide, at_ns: int) -> None:
+    amount, proceeds, cost = pair(token.amount), narrowed(out), token.paid
     if token.closes == 0:
-        cost = narrowed(price_paid(rows, cost, pair(token.quantity), sold))  # cost * sold // quantity
+        cost = narrowed(price_paid(cost, pair(token.quantity), amount))  # cost * amount // quantity
     gain = proceeds - cost
     book.free += proceeds
     book.cost -= cost
@@ -197,14 +197,14 @@ def _sold(book: Row, token: Row, orders: Table, out: Wide, at_ns: int, rows: Int
         _closed(book, token, at_ns)
     else:
         token.paid -= cost
-        put(token.quantity, minus(pair(token.quantity), sold))
+        put(token.quantity, minus(pair(token.quantity), amount))
         if token.reason == TAKE_PROFIT:
             token.took_profit = 1
     if token.sequence < len(orders):
         orders[token.sequence].cost = cost
 
 
-@part
+@inlined
 def _closed(book: Row, token: Row, at_ns: int) -> None:
     if token.gain < token.charged:
         book.losses += 1

@@ -1,7 +1,7 @@
 """The rules of strategies/exits.py, as prices that are worked out once and then only compared with."""
 
 from actors.messages import BPS
-from strategies.compiled import part
+from strategies.compiled import inlined, part
 from strategies.kernel.tables import (
     NO_ORDER,
     STOP,
@@ -13,24 +13,31 @@ from strategies.kernel.tables import (
     pair,
     put,
 )
-from strategies.kernel.wide import Wide, at_most, narrow, plus, scaled
+from strategies.kernel.wide import Wide, at_most, divided_by_bps, narrow, plus, share
+
+
+@inlined
+def watched(book: Row) -> bool:
+    """Whether any rule looks at a position."""
+    rules: bool = book.stop_bps != 0 or book.trailing_bps != 0 or book.take_bps != 0 or book.hold_ns != 0
+    return rules
 
 
 @part
 def watch(book: Row, token: Row, entry: Wide) -> None:
     """A new position is watched from what was really paid a token."""
     put(token.highest, entry)
-    put(token.stop_at, scaled(entry, BPS - book.stop_bps, BPS))
+    put(token.stop_at, share(entry, BPS - book.stop_bps))
     put(token.take_at, _least(entry, BPS + book.take_bps))
     put(token.arm_at, _least(entry, BPS + book.trailing_bps))
-    put(token.fell_at, scaled(entry, BPS - book.trailing_bps, BPS))
+    put(token.fell_at, share(entry, BPS - book.trailing_bps))
 
 
 @part
 def _least(number: Wide, bps: int) -> Wide:
     """The smallest x with x * BPS >= number * bps."""
-    below = scaled(number, bps, BPS)
-    return below if at_most(scaled(number, bps, 1), scaled(below, BPS, 1)) else plus(below, narrow(1))
+    below, rest = divided_by_bps(number, bps)
+    return below if rest == 0 else plus(below, narrow(1))
 
 
 @part
@@ -38,7 +45,7 @@ def follow(book: Row, token: Row, close: Wide) -> None:
     """The highest close of a position, and how far below it the trailing stop is."""
     if not at_most(close, pair(token.highest)):
         put(token.highest, close)
-        put(token.fell_at, scaled(close, BPS - book.trailing_bps, BPS))
+        put(token.fell_at, share(close, BPS - book.trailing_bps))
 
 
 @part

@@ -1,19 +1,19 @@
 """Whole numbers of up to 120 bits, for token units and prices: exact, in compiled code.
 
-A wide number is a pair (high, low) of 60 bits each, so that it fits into two int64.  To be multiplied and
-divided it is spread over a row of digits (strategies/kernel/digits.py).  Nothing here is negative.
+A wide number is a pair (high, low) of 60 bits each, so that it fits into two int64, and sums of a few halves
+do too.  What is longer, products above all, is in strategies/kernel/long.py.  Nothing here is negative.
 """
 
-import math
-
+from actors.messages import BPS
 from strategies.compiled import inlined, part
-from strategies.kernel.digits import BITS, MASK, Integers, used
+from strategies.kernel.product import HALF, HALF_MASK, product
 
 Wide = tuple[int, int]
 
-HALF, TO_HIGH = 2 * BITS, 1152921504606846976.0  # 2 ** HALF.
-HALF_MASK = (1 << HALF) - 1
+TO_HIGH = 1152921504606846976.0  # 2 ** HALF.
 MOST = 1 << (2 * HALF)  # What is as large as this is no wide number.
+QUARTER = 30
+QUARTER_MASK = (1 << QUARTER) - 1
 
 
 def wide(number: int) -> Wide:
@@ -27,96 +27,58 @@ def number_of(pair: Wide) -> int:
     return (int(pair[0]) << HALF) | int(pair[1])
 
 
-@part
+@inlined
 def at_most(one: Wide, other: Wide) -> bool:
     return one[0] < other[0] or (one[0] == other[0] and one[1] <= other[1])
 
 
-@part
+@inlined
 def plus(one: Wide, other: Wide) -> Wide:
     low = one[1] + other[1]
     return one[0] + other[0] + (low >> HALF), low & HALF_MASK
 
 
-@part
+@inlined
 def minus(one: Wide, other: Wide) -> Wide:
     low = one[1] - other[1]
-    if low < 0:
-        return one[0] - other[0] - 1, low + (1 << HALF)
-    return one[0] - other[0], low
+    return one[0] - other[0] + (low >> HALF), low & HALF_MASK
 
 
-@part
+@inlined
 def narrow(number: int) -> Wide:
     """An int64 as a wide number."""
     return number >> HALF, number & HALF_MASK
 
 
-@part
+@inlined
 def narrowed(number: Wide) -> int:
     """A wide number that is known to fit into an int64."""
     return (number[0] << HALF) | number[1]
 
 
-@part
+@inlined
 def floated(number: Wide) -> float:
     """To look at; money is not counted in it."""
     return float(number[0]) * TO_HIGH + float(number[1])
 
 
+@part
+def divided_by_bps(number: Wide, bps: int) -> tuple[Wide, int]:
+    """number * bps // BPS and what is left; a share is below 2 ** 30, and the result must fit."""
+    carry, low = product(number[1], bps)
+    top, high = product(number[0], bps)
+    high += carry
+    rest = (top << QUARTER) + (high >> QUARTER)
+    first = rest // BPS
+    rest = ((rest - first * BPS) << QUARTER) | (high & QUARTER_MASK)
+    second = rest // BPS
+    rest = ((rest - second * BPS) << QUARTER) | (low >> QUARTER)
+    third = rest // BPS
+    rest = ((rest - third * BPS) << QUARTER) | (low & QUARTER_MASK)
+    fourth = rest // BPS
+    return ((first << QUARTER) | second, (third << QUARTER) | fourth), rest - fourth * BPS
+
+
 @inlined
-def spread(work: Integers, at: int, number: Wide) -> int:
-    """How many digits it has."""
-    work[at], work[at + 1] = number[1] & MASK, number[1] >> BITS
-    work[at + 2], work[at + 3] = number[0] & MASK, number[0] >> BITS
-    return used(work, at, 4)
-
-
-@inlined
-def gathered(work: Integers, at: int, count: int) -> Wide:
-    for i in range(count, 4):
-        work[at + i] = 0
-    return (work[at + 3] << BITS) | work[at + 2], (work[at + 1] << BITS) | work[at]
-
-
-@part
-def scaled(number: Wide, by: int, over: int) -> Wide:
-    """number * by // over, both below 2 ** 30; the result must fit.  Digit by digit, without rows."""
-    low, next = (number[1] & MASK) * by, (number[1] >> BITS) * by
-    next += low >> BITS
-    third = (number[0] & MASK) * by + (next >> BITS)
-    fourth = (number[0] >> BITS) * by + (third >> BITS)
-    high = fourth // over
-    rest = ((fourth - high * over) << BITS) | (third & MASK)
-    middle = rest // over
-    rest = ((rest - middle * over) << BITS) | (next & MASK)
-    second = rest // over
-    rest = ((rest - second * over) << BITS) | (low & MASK)
-    return (high << BITS) | middle, (second << BITS) | (rest // over)
-
-
-@part
-def root(number: Wide) -> int:
-    """The whole square root of a number below 2 ** 118.
-
-    The float is right to 2 ** -52; one step of Newton's, with what is exactly left, leaves an error of one.
-    """
-    guess = int(math.sqrt(floated(number)))
-    if guess > 0:
-        high, low = _square(guess)
-        left = float(number[0] - high) * TO_HIGH + float(number[1] - low)
-        guess += int(left / (2.0 * float(guess)))
-    while not at_most(_square(guess), number):
-        guess -= 1
-    while at_most(_square(guess + 1), number):
-        guess += 1
-    return guess
-
-
-@part
-def _square(number: int) -> Wide:
-    """Of a number below 2 ** 60."""
-    high, low = number >> BITS, number & MASK
-    middle = 2 * high * low
-    rest = low * low + ((middle & MASK) << BITS)
-    return high * high + (middle >> BITS) + (rest >> HALF), rest & HALF_MASK
+def share(number: Wide, bps: int) -> Wide:
+    return divided_by_bps(number, bps)[0]

@@ -23,7 +23,6 @@ from storage import log
 from storage.config import Exits, Limits, Momentum, Paper, Recording, Scalping, Settings
 from storage.layout import log_path
 from strategies import backtest, desks
-from strategies.kernel.digits import work
 from strategies.kernel.loop import turns
 from strategies.kernel.swaps import tokens_of_depth
 from strategies.kernel.wide import number_of
@@ -284,9 +283,7 @@ def test_a_bar_of_the_tape_is_the_bar_of_the_feed(shared_data, name):
         assert (bar.open, bar.close) == (number_of(mine.exact_open), number_of(mine.exact_close))
         known = tuple(mine.reserve_token)
         if known == (0, 0):
-            known = tokens_of_depth(
-                work(), mine.reserve_quote, tuple(mine.exact_close), tuple(desk.tokens[0].unit)
-            )
+            known = tokens_of_depth(mine.reserve_quote, tuple(mine.exact_close), tuple(desk.tokens[0].unit))
         assert bar.reserve_token == number_of(known)
 
 
