@@ -53,6 +53,7 @@ def test_the_same_seed_gives_the_same_trades(undisturbed, tmp_path):
     assert_same_books(summary, tmp_path / "data", undisturbed)
 
 
+@pytest.mark.long
 def test_killed_whole_at_twenty_moments_it_ends_with_the_same_books(undisturbed, tmp_path):
     recording, _, _ = undisturbed
     chance = random.Random(7)

@@ -194,14 +194,15 @@ def traded(tmp_path, bars):
     return json.loads(summary.read_text())
 
 
+@pytest.mark.long
 @pytest.mark.processes
 def test_a_restart_after_a_cleanup_trades_on_and_the_audit_finds_every_promise_kept(tmp_path):
-    first = traded(tmp_path, 1_500)
+    first = traded(tmp_path, 800)
     assert first["fills"] > 5
     typed(tmp_path / "data", "wal", "cleanup", "--older-than", "1h")
     (archived,) = archives_of(log_path(tmp_path / "data"))
     assert head_of(archived).lsn > 10
-    second = traded(tmp_path, 3_000)
+    second = traded(tmp_path, 1_600)
     assert second["fills"] > first["fills"]
     assert second["promises"]["broken"] == []
     assert "every promise is kept" in typed(tmp_path / "data", "wal", "verify")
