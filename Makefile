@@ -52,9 +52,11 @@ mutants: .venv/ok   ## Plant bugs one by one, and see that each is caught.
 docs: .venv/ok   ## Print the pages that are made from tables in the code.
 	$(BIN)/python -c 'from storage.resolution import page; print(page(), end="")' > storage/RESOLVER.md
 
-results: .venv/ok   ## Play all strategies on the recordings in DATA= again: strategies/RESULTS.md, to the digit.
+results: .venv/ok   ## Play all strategies on the recordings in DATA= again: RESULTS.md and the tables of their pages.
 	$(BIN)/python -c 'import sys; from pathlib import Path; from strategies.results_table import page; \
 		print(page(Path(sys.argv[1])), end="")' $(DATA) > strategies/RESULTS.md
+	$(BIN)/python -c 'import sys; from pathlib import Path; from strategies.results_pages import write; \
+		write(Path(sys.argv[1]))' $(DATA)
 
 contracts: chains/devnet/contracts/node_modules/ok   ## Compile the tokens of the devnet anew; needs npm.
 	node chains/devnet/contracts/compile.js

@@ -21,7 +21,8 @@ from strategies.kernel.tables import BAR, Floats, Integers, Table, Tape, table
 DAY_NS = 86_400 * 10**9
 MOST_MISSING = 0.01  # Of the bars between the first and the last.
 LONGEST_GAP_NS = DAY_NS
-PRICE_BITS, TOKEN_BITS, QUOTE_BITS, VOLUME_BITS = 90, 118, 58, 53  # A price is multiplied by 30 bits more.
+PRICE_BITS, TOKEN_BITS, QUOTE_BITS, VOLUME_BITS = 90, 118, 58, 53
+QUOTE_BITS_AT_OPEN, TOKEN_BITS_AT_OPEN = 60, 119  # The reserves of a bar are those at its close.
 
 
 class Recorded(Struct, frozen=True):
@@ -70,6 +71,8 @@ def _of_candles(bars: Table, series: Candles, depth: int) -> None:
     _check_size(series.path.name, "price", float(max(column.max() for column in prices)), PRICE_BITS)
     _check_size(series.path.name, "volume", float(traded.max()), VOLUME_BITS)
     _check_size(series.path.name, "pool_depth", depth, QUOTE_BITS)
+    tokens = depth * (10.0**series.instrument.token_decimals * PRICE_SCALE) / prices[3]
+    _check_reserves(series.path.name, np.full(len(tokens), float(depth)), tokens, prices[0] / prices[3])
     bars.open, bars.high, bars.low, bars.close = prices
     bars.volume, bars.reserve_quote = traded.astype(np.int64), depth
     bars.exact_open, bars.exact_close = _split(prices[0]), _split(prices[3])
@@ -85,7 +88,19 @@ def check_bars(name: str, read: Sequence[Bar]) -> None:
     _check_size(name, "price", max(bar.high for bar in read), PRICE_BITS)
     _check_size(name, "volume", max(bar.volume for bar in read), VOLUME_BITS)
     _check_size(name, "reserve of the quote", max(bar.reserve_quote for bar in read), QUOTE_BITS)
-    _check_size(name, "reserve of the token", max(bar.reserve_token for bar in read), TOKEN_BITS)
+    quotes = np.array([float(bar.reserve_quote) for bar in read])
+    tokens = np.array([float(bar.reserve_token) for bar in read])
+    _check_reserves(name, quotes, tokens, np.array([bar.open / bar.close for bar in read]))
+
+
+def _check_reserves(name: str, quotes: Floats, tokens: Floats, rises: Floats) -> None:
+    """Those at the close, and those of the same pool at the open, in which orders land."""
+    _check_size(name, "reserve of the token", float(tokens.max()), TOKEN_BITS)
+    roots = np.sqrt(rises)
+    most = float((quotes * roots).max()) * (1.0 + 2.0**-40)  # More than floats may be off by.
+    _check_size(name, "reserve of the quote at the open of a bar", most, QUOTE_BITS_AT_OPEN)
+    most = float((tokens / roots).max())
+    _check_size(name, "reserve of the token at the open of a bar", most, TOKEN_BITS_AT_OPEN)
 
 
 def filled(bars: Table, read: Sequence[Bar]) -> Table:

@@ -5,9 +5,14 @@ import re
 import pytest
 from msgspec.structs import replace
 
+from actors.messages import PRICE_SCALE
+from chains import pool
+from chains.feeds.recordings import open_recordings
 from chains.feeds.tables import RecordingError
-from storage.config import Momentum, Scalping
+from storage.config import Momentum, Recording, Scalping
 from strategies import backtest
+from strategies.kernel.swaps import reserves_at, tokens_of_depth
+from strategies.kernel.wide import number_of, wide
 from strategies.recorded import load
 from tests.strategies.test_backtest import BUSY, CALM, START, market, recorded_of
 
@@ -85,3 +90,43 @@ def test_settings_that_make_no_sense_are_refused(tmp_path, settings, names, sent
     path.write_text(candles(MINUTES))
     with pytest.raises(ValueError, match=re.escape(sentence)):
         backtest.run(load([path], BUSY), settings, names)
+
+
+def falling(folder, times):
+    """A market that opens one bar at so many times its close, in the deepest pool that there may be."""
+    path = folder / "AX-USDC.csv"
+    rows = [f"{at},{price},{price},{price},{price},5" for at, price in MINUTES]
+    at, price = MINUTES[1_000]
+    rows[1_000] = f"{at},{price * times},{price * times},{price},{price},5"
+    path.write_text("\n".join(["timestamp,open,high,low,close,volume", *rows]))
+    return path
+
+
+DEEPEST = replace(BUSY, recording=Recording(pool_depth="288000000000"))  # 2 ** 58 is 288,230,376,151.
+
+
+def test_a_pool_that_held_more_of_the_quote_at_an_open_than_can_be_counted_is_refused(tmp_path):
+    with pytest.raises(RecordingError, match=r"AX-USDC\.csv: a reserve of the quote at the open of a bar"):
+        load([falling(tmp_path, 17)], DEEPEST)
+
+
+def test_a_pool_that_just_fits_at_an_open_has_the_reserves_that_python_counts(tmp_path):
+    path = falling(tmp_path, 16)
+    bar, series = load([path], DEEPEST).tape.bars[1_000], market_of(path)
+    depth, price, unit = int(bar.reserve_quote), tuple(bar.exact_close), wide(10**18 * PRICE_SCALE)
+    tokens = tokens_of_depth(depth, price, unit)
+    quote, after = reserves_at(tuple(bar.exact_open), depth, tokens, unit)
+    wanted = pool.reserves_at(series.open, series.reserve_quote, series.reserve_token, 18)
+    assert (quote, number_of(after)) == wanted
+    assert quote > 2**59
+
+
+def market_of(path):
+    return open_recordings([path], DEEPEST.paper, DEEPEST.recording).in_order().series[0].bar(1_000)
+
+
+def test_a_pool_of_more_tokens_than_can_be_counted_is_refused(tmp_path):
+    path = tmp_path / "AX-USDC.csv"
+    path.write_text(candles([(at, f"0.{'0' * 14}{price}") for at, price in MINUTES]))
+    with pytest.raises(RecordingError, match=r"AX-USDC\.csv: a reserve of the token of .* is too large"):
+        load([path], BUSY)
