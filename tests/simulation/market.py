@@ -20,14 +20,13 @@ SETTINGS = Settings(
         cooldown_minutes=0, loss_streak=1_000, daily_loss_bps=10_000, slippage_bps=9_000, deadline_seconds=60
     ),
 )
-DEADLINES = (180, 600, 1_800)  # Seconds: a chain is not waited for, and an approval comes before its swap.
 
 
 @functools.lru_cache(maxsize=64)
-def settings_of(outside: int) -> Any:
+def settings_of(outside: int, size: Size) -> Any:
     if compared(outside):
         return to_builtins(SETTINGS)
-    seconds = DEADLINES[int(drawn("deadline", outside) * len(DEADLINES))]
+    seconds = size.deadlines[int(drawn("deadline", outside) * len(size.deadlines))]
     return to_builtins(replace(SETTINGS, limits=replace(SETTINGS.limits, deadline_seconds=seconds)))
 
 

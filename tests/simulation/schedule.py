@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from loguru import logger
 
 from actors.messages import Side, Ticks
+from actors.wal import Wal
 from storage.audit import audited
 from storage.books import fold
 from storage.layout import log_path
-from storage.log import Log, records
+from storage.log import records
 from tests.simulation.chains import compared
 from tests.simulation.checks import demand
 from tests.simulation.outside import USDC, lot
 from tests.simulation.sizes import Size, size_of, world_number
-from tests.simulation.snapshot import Snapshot, files_again
+from tests.simulation.snapshot import Snapshot
 from tests.simulation.stage import NOW, staged
 from tests.simulation.world import MOST_STEPS, WORLDS_OF, World
 
@@ -70,16 +71,23 @@ def moments(outside: int, size: Size) -> tuple[Snapshot, ...]:
         for _ in in_peace(world, outside * WORLDS_OF):
             world.unwire()
             world.scheduler.forget_silent()
-            kept.append(Snapshot(world))
+            with no_files(world):
+                kept.append(Snapshot(world))
             world.wire()
         return tuple(kept)
 
 
+@contextlib.contextmanager
+def no_files(world: World) -> Iterator[None]:
+    """Whoever goes on from here has none to close: those are of this log alone."""
+    (log,) = (seat.actor.log for seat in world.scheduler.seats.values() if isinstance(seat.actor, Wal))
+    files, log._files = log._files, ()
+    yield
+    log._files = files
+
+
 def go_on(world: World, seed: int) -> None:
     """From a moment of peace, of just now or of long ago: what is counted is what is played from here on."""
-    for seat in world.scheduler.seats.values():
-        if isinstance(log := getattr(seat.actor, "log", None), Log):
-            files_again(log)
     world.scheduler.steps = 0
     for counter in (world.rows, world.naive.kinds, world.naive.transitions):
         counter.clear()

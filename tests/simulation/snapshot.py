@@ -5,20 +5,18 @@ everything else is theirs.  Whoever goes on brings his own chance.
 """
 
 import io
-import os
 import pickle
 from collections.abc import Callable
 from enum import Enum
 from functools import lru_cache
 from pathlib import PurePath
 from random import Random
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType, NoneType
 from typing import Any
 
 from msgspec import Struct
 from thespian.actors import ActorAddress, WakeupMessage
 
-from storage.log import Log
 from tests.simulation.disk import DATABASE, Kept, Rows
 from tests.simulation.outside import Prices
 
@@ -29,6 +27,9 @@ SHARED = (
 )  # fmt: skip
 
 
+PLAIN = frozenset({dict, str, tuple, int, NoneType, list, bool, float})  # Most of it; the quicker answer.
+
+
 class _Pickler(pickle.Pickler):
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file, pickle.HIGHEST_PROTOCOL)
@@ -36,7 +37,7 @@ class _Pickler(pickle.Pickler):
         self.places: dict[int, int] = {}
 
     def persistent_id(self, each: Any) -> int | None:
-        if not is_shared(each):
+        if type(each) in PLAIN or not is_shared(each):
             return None
         if id(each) not in self.places:
             self.places[id(each)] = len(self.shared)
@@ -75,8 +76,3 @@ class Snapshot:
         unpickler.persistent_load = self._shared
         DATABASE.put(self._rows)
         return unpickler.load()
-
-
-def files_again(log: Log) -> None:
-    """Those that it holds are closed when it is."""
-    log._files = tuple(os.open(os.devnull, os.O_RDONLY) for _ in log._files)

@@ -42,7 +42,7 @@ from tests.simulation.evm import EvmChain
 from tests.simulation.market import prices_of, settings_of
 from tests.simulation.outside import MINUTE_NS, drawn
 from tests.simulation.scheduler import Crash, Scheduler
-from tests.simulation.sizes import Size
+from tests.simulation.sizes import LARGE, Size
 from tests.simulation.stage import CAST, lacks_gas, nobody_waits
 from tests.simulation.svm import SvmChain
 
@@ -160,7 +160,8 @@ class World:
         victim = self.stuck.choice(sorted(self.scheduler.seats))
         full = self.stuck.random() < 0.5
         room = self.stuck.choice([0, 0, 1, 3]) if full else None
-        seconds = STUCK_LONG if self.stuck.random() < 0.01 else self.stuck.choice([0.3, 1.5, 5.0, 40.0])
+        long = self.stuck.random() < 0.01 and self.size == LARGE
+        seconds = STUCK_LONG if long else self.stuck.choice(self.size.stuck_seconds)
         self.faults["full mailbox" if full else "stuck actor"] += 1
         self.scheduler.note(f"{victim} receives nothing for {seconds} s; room for {room}")
         self.scheduler.stick(victim, seconds, room)
@@ -193,7 +194,7 @@ class World:
         assert isinstance(actor, Supervisor)
         self.supervisor = actor
         run = Run(data_dir=str(self.folder), speed="max", until_end=True, seed=self.outside, feed="simulated")
-        start = Start(Id("start"), settings_of(self.outside), to_builtins(run))
+        start = Start(Id("start"), settings_of(self.outside, self.size), to_builtins(run))
         self.scheduler.send("outside", self.path, start)
 
     def to_the_end(self, whole: bool = True) -> None:
@@ -230,7 +231,11 @@ class World:
         self.quiet = scheduler.steps - max(self.last_mishap, scheduler.released)
         while whole and len(scheduler.seats) > 1 and scheduler.step():
             pass
-        if naive.live and not naive.blocked and "the next start goes on with them" in self.supervisor.sentence:
+        if (
+            naive.live
+            and not naive.blocked
+            and "the next start goes on with them" in self.supervisor.sentence
+        ):
             self.kill_all()  # Somebody was stuck for longer than a drain has patience.
             self.start()
             self.to_the_end(whole)
@@ -246,7 +251,7 @@ class World:
 
     def perhaps_stop(self) -> None:
         """A wallet that is blocked, by a stranger or a broken chain, may never end: the operator ends it."""
-        over = self.chain.head_ns > self.feed.ticks[-1].at_ns + 30 * MINUTE_NS
+        over = self.chain.head_ns > self.feed.ticks[-1].at_ns + self.size.patience * MINUTE_NS
         lifts = self.operator_does is Lift or self.scheduler.steps < self.operated_at + 500
         if over and self.naive.known_blocked and not lifts and not self.stopped:
             self.stopped = True

@@ -35,7 +35,7 @@ def mixing(monkeypatch):
         mix=Mix(enabled=True, band_bps=0, horizon_days=7, daily_volatility_bps=1, floor_bps=100),
         limits=replace(market.SETTINGS.limits, position_bps=5_000, strategy_budget_bps=5_000),
     )
-    monkeypatch.setattr(world, "settings_of", lambda _outside: to_builtins(settings))
+    monkeypatch.setattr(world, "settings_of", lambda *_: to_builtins(settings))
     forget()
     yield
     forget()
