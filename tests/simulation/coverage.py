@@ -30,9 +30,14 @@ class Figures:
         self.transitions: Counter[tuple[str | None, str]] = Counter()
         self.rows: Counter[tuple[str, str]] = Counter()
         self.faults: Counter[str] = Counter()
+        self.sizes: Counter[str] = Counter()
+        self.lengths: list[int] = []
 
     def add(self, world: World) -> None:
         self.schedules += 1
+        begun = "from nothing" if world.from_nothing else "from a moment"
+        self.sizes[f"{world.size.name} {begun}"] += 1
+        self.lengths.append(world.scheduler.steps)
         self.steps += world.scheduler.steps
         self.deaths += world.scheduler.deaths
         self.quiet = max(self.quiet, world.quiet)
@@ -66,7 +71,12 @@ class Figures:
         return (table, number) not in NEVER and not self.rows[table, number]
 
     def told(self) -> list[str]:
+        lengths = sorted(self.lengths)
+        shares = ", ".join(
+            f"{share} % {lengths[len(lengths) * share // 100]:,}" for share in (10, 50, 90, 99)
+        )
         return [
+            f"schedules: {_counts(self.sizes)}; up to so many steps have {shares}",
             f"records: {_counts(self.kinds)}",
             "orders: "
             + _counts({f"{before or 'new'} + {k}": n for (before, k), n in self.transitions.items()}),

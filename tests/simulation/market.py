@@ -35,6 +35,7 @@ def prices_of(outside: int, size: Size) -> Prices:
     """On chains some markets are live, and go on until what was bought is final and sold again."""
     chance = random.Random(f"prices {outside}")
     tokens, bars = chance.choice(size.tokens), chance.choice(size.bars)
+    rises = size.rises[int(drawn("rises", outside) * len(size.rises))]
     if compared(outside) or drawn("live", outside) > size.live_share:
-        return Prices(outside, tokens, bars)
-    return Prices(outside, min(tokens, 2), size.live_bars, ahead=1)
+        return Prices(outside, tokens, bars, rises=rises)
+    return Prices(outside, min(tokens, 2), size.live_bars, ahead=1, rises=rises)

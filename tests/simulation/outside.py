@@ -33,8 +33,11 @@ class Prices:
 
     name, bar_ns, paced = "simulation", MINUTE_NS, True
 
-    def __init__(self, seed: int, tokens: int, bars: int, ahead: int = 1_000) -> None:
-        """`ahead`: so many ticks can be read at once; of a market that is live there is one."""
+    def __init__(self, seed: int, tokens: int, bars: int, ahead: int = 1_000, rises: int = 0) -> None:
+        """`ahead`: so many ticks can be read at once; of a market that is live there is one.
+
+        `rises`: so many bars begin with a rise, so that there is something to buy.
+        """
         chance, self.ahead = random.Random(seed), ahead
         traded = names(tokens)
         self.instruments = tuple(Instrument(name, USDC, 6, 6, 3_000) for name in traded)
@@ -45,7 +48,8 @@ class Prices:
             made = []
             for name in traded:
                 step = 1.5 if chance.random() < 0.05 else 1.04
-                level[name] = max(50, int(level[name] * (step if chance.random() < 0.5 else 1 / step)))
+                up = chance.random() < 0.5 or number < rises
+                level[name] = max(50, int(level[name] * (step if up else 1 / step)))
                 if chance.random() < 0.9:
                     price = level[name] * 10**6 * PRICE_SCALE // 1_000
                     reserves = (level[name] * 10**9, 10**12)

@@ -9,9 +9,10 @@ from loguru import logger
 from actors.messages import Side, Ticks
 from actors.wal import Wal
 from storage.audit import audited
-from storage.books import fold
+from storage.books import Books, fold
 from storage.layout import log_path
 from storage.log import records
+from storage.start import started
 from tests.simulation.chains import compared
 from tests.simulation.checks import demand
 from tests.simulation.outside import USDC, lot
@@ -143,6 +144,7 @@ def moment(outside: int, seed: int, size: Size) -> Snapshot:
 
 
 def begin(world: World, seed: int, from_nothing: bool) -> None:
+    world.from_nothing = from_nothing
     if from_nothing:
         world.chanced(seed)
         world.upset()
@@ -160,11 +162,22 @@ def check_the_end(world: World) -> None:
     broken = audited(enumerate(log, 1)).broken
     demand(not broken, f"the audit: {broken}")
     books = fold(log)
+    check_replay(world, books)
     account = books.ledger.account(USDC)
     demand(account.free == world.naive.free(), f"free: {account.free} and {world.naive.free()}")
     held = {token: position.quantity for token, position in books.positions.items()}
     naive = {token: amount for token, amount in world.naive.held.items() if amount}
     demand(held == naive, f"positions: {held} and {naive}")
+
+
+def check_replay(world: World, books: Books) -> None:
+    """The books from nothing, those of the log's owner, and those that he would start with, are the same."""
+    for seat in world.scheduler.seats.values():
+        if isinstance(owner := seat.actor, Wal) and owner.role:
+            demand(owner.books == books, "replay: the log's owner believes what the log does not say")
+            demand(
+                started(owner.log)[0] == books, "replay: a start would not have the books that the log says"
+            )
 
 
 def check_twice(world: World) -> None:

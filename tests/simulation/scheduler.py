@@ -132,6 +132,8 @@ class Scheduler:
         self.steps = self.numbers = self.deaths = self.turns = 0
         self.killed: Callable[[Actor], None] = lambda _: None
         self.watched: dict[type, Callable[[str, Any], None]] = {}  # Told of a message as it is sent.
+        self.doom: type | None = None  # At a message of this kind somebody may die ...
+        self.doomed: Callable[[str, str], str] = spared  # ... says who: whoever sent it, or hears it.
         self.trace: list[str] | None = None
         self.early_share = 0.0
         self.repeat_share = 0.0
@@ -312,19 +314,28 @@ class Scheduler:
     def _deliver(self, sender: str, seat: Seat, message: Any, address: ActorAddress) -> None:
         if self.trace is not None and not isinstance(message, QUIET):
             self.trace.append(f"{self.now:.4f} {sender} -> {seat.path}: {told(message)}")
+        when = self.doomed(sender, seat.path) if message.__class__ is self.doom else ""
+        if when == "before":
+            self.kill(seat.path)
+            return
         try:
             seat.actor.receiveMessage(message, address)
         except Crash:
             self.note(f"{seat.path} is killed while it handles {type(message).__name__}")
+            when = "after"
+        if when == "after":
             self.kill(seat.path)
-            return
-        if message.__class__ is ActorExitRequest:
+        elif message.__class__ is ActorExitRequest:
             self.note(f"{seat.path} has left")
             self.kill(seat.path, last_words=False)
 
     def note(self, line: str) -> None:
         if self.trace is not None:
             self.trace.append(f"{self.now:.4f} ** {line}")
+
+
+def spared(_sender: str, _receiver: str) -> str:
+    return ""
 
 
 _since = operator.attrgetter("since")

@@ -8,12 +8,15 @@ from tests.simulation.outside import drawn
 class Size(NamedTuple):
     """Of a world its tokens and its bars, of a schedule what goes wrong in it: one of each is drawn."""
 
+    name: str
     tokens: tuple[int, ...]
     bars: tuple[int, ...]
+    rises: tuple[int, ...]  # So many bars at first: who sees nothing to buy does nothing.
     live_bars: int  # Of a market that is live, ...
     live_share: float  # ... which on chains that fork so many are.
     mishaps: tuple[int, ...]
     shares: tuple[float, ...]  # How soon they come.
+    doomed: float  # The share of those in which somebody dies at a message of some kind.
     slow: tuple[int, ...]  # Actors.
     stuck_seconds: tuple[float, ...]  # So long somebody receives nothing, ...
     stuck_by: int  # ... from this step on at the latest, if at all, ...
@@ -27,24 +30,27 @@ class Size(NamedTuple):
 
 
 LARGE = Size(
-    tokens=(1, 1, 2, 3), bars=(4, 5, 5, 6, 7, 10), live_bars=14, live_share=0.15,
-    mishaps=(0, 1, 2, 4, 8), shares=(0.002, 0.01, 0.05), slow=(0, 0, 1, 2),
+    name="large", tokens=(1, 1, 2, 3), bars=(4, 5, 5, 6, 7, 10), rises=(0,), live_bars=14, live_share=0.15,
+    mishaps=(0, 1, 2, 4, 8), shares=(0.002, 0.01, 0.05), doomed=0.0, slow=(0, 0, 1, 2),
     stuck_seconds=(0.3, 1.5, 5.0, 40.0), stuck_by=150, halted_by=(20, 150), deadlines=(180, 600, 1_800),
     patience=30,
     whole=4, twice=8, from_nothing=1.0, alike=1,
 )  # fmt: skip
 SMALL = Size(
-    tokens=(1, 1, 1, 2), bars=(3, 4, 4, 5), live_bars=9, live_share=0.05,
-    mishaps=(0, 1, 1, 2), shares=(0.01, 0.03, 0.08), slow=(0, 0, 0, 1),
+    name="small", tokens=(1, 1, 1, 2), bars=(3, 4, 4, 5), rises=(0, 3, 3, 3), live_bars=9, live_share=0.05,
+    mishaps=(0, 1, 1, 2), shares=(0.01, 0.03, 0.08), doomed=0.7, slow=(0, 0, 0, 1),
     stuck_seconds=(0.3, 1.5, 5.0), stuck_by=60, halted_by=(5, 60), deadlines=(180, 180, 600),
     patience=20,
     whole=20, twice=40, from_nothing=0.06, alike=4,
 )  # fmt: skip
-LARGE_SHARE = 0.03  # Of worlds.
+# As large, but it goes on from a moment of peace, and is rarely told to stop.
+MIDDLE = LARGE._replace(name="middle", doomed=0.7, whole=12, twice=24, from_nothing=0.05, alike=4)
+LARGE_SHARE, MIDDLE_SHARE = 0.02, 0.33  # Of worlds.
 
 
 def size_of(outside: int) -> Size:
-    return LARGE if drawn("large", outside) < LARGE_SHARE else SMALL
+    lot = drawn("size", outside)
+    return LARGE if lot < LARGE_SHARE else MIDDLE if lot < LARGE_SHARE + MIDDLE_SHARE else SMALL
 
 
 def world_number(outside: int, size: Size) -> int:

@@ -18,16 +18,34 @@ from actors.messages import (
     EVERYTHING,
     NEVER,
     WALLET,
+    AlreadyClosing,
     Append,
+    Approved,
+    Balances,
     Close,
+    Committed,
+    Decided,
+    Directory,
+    Durable,
     Execute,
+    Executing,
+    Follow,
     Halt,
+    Handled,
     Id,
     Lift,
+    Offered,
     Propose,
+    Ready,
+    Refused,
     RunState,
+    Snapshot,
     Start,
     Stop,
+    Subscribe,
+    TickClosed,
+    TickDone,
+    Ticks,
 )
 from actors.supervisor import Revive, Supervisor
 from actors.venue_keeper import BALANCES
@@ -41,8 +59,8 @@ from tests.simulation.disk import DATABASE
 from tests.simulation.evm import EvmChain
 from tests.simulation.market import prices_of, settings_of
 from tests.simulation.outside import MINUTE_NS, drawn
-from tests.simulation.scheduler import Crash, Scheduler
-from tests.simulation.sizes import LARGE, Size
+from tests.simulation.scheduler import Crash, Scheduler, spared
+from tests.simulation.sizes import SMALL, Size
 from tests.simulation.stage import CAST, lacks_gas, nobody_waits
 from tests.simulation.svm import SvmChain
 
@@ -57,11 +75,18 @@ venue_path(ROOT).write_text("The chain is in memory; an executor sees that it is
 log_path(ROOT).write_text("The log of a schedule is in memory.")
 
 
+FATAL = (
+    AlreadyClosing, Append, Approved, Balances, Close, Committed, Decided, Directory, Durable, Execute,
+    Executing, Follow, Handled, Offered, Propose, Ready, Refused, Snapshot, Subscribe, TickClosed, TickDone,
+    Ticks,
+)  # fmt: skip
+
+
 class World:
     """What is the same for several schedules, and what goes wrong in this one."""
 
     def __init__(self, outside: int, size: Size) -> None:
-        self.outside, self.size = outside, size
+        self.outside, self.size, self.from_nothing = outside, size, True
         self.folder = ROOT
         self.scheduler = Scheduler(outside)
         self.feed = prices_of(outside, size)
@@ -70,6 +95,7 @@ class World:
         self.rows: Counter[tuple[str, str]] = Counter()
         self.faults: Counter[str] = Counter()
         self.mishaps, self.share, self.last_mishap = 0, 0.0, 0
+        self.spared = 0  # So many messages of the kind at which somebody dies.
         self.clock_ns = 0  # How far the wall clock was set.
         self.poison = ""
         self.told_out = 0
@@ -87,6 +113,7 @@ class World:
     def wire(self) -> None:
         """Whoever has to hear of something does, until `unwire`: what is wired is a cycle."""
         self.scheduler.killed = self.buried
+        self.scheduler.doomed = self.doomed
         self.scheduler.watched = {**self.naive.watched(), PoisonMessage: self.poisoned}
         if isinstance(self.chain, EvmChain | SvmChain):
             self.chain.nobody_waits = partial(nobody_waits, self.scheduler)
@@ -94,7 +121,7 @@ class World:
             self.chain.lacks_gas = partial(lacks_gas, self.scheduler)
 
     def unwire(self) -> None:
-        self.scheduler.killed, self.scheduler.watched = _nobody, {}
+        self.scheduler.killed, self.scheduler.watched, self.scheduler.doomed = _nobody, {}, spared
         for name in ("nobody_waits", "lacks_gas"):
             vars(self.chain).pop(name, None)
 
@@ -111,6 +138,9 @@ class World:
         if self.chance.random() < 0.1:
             self.operator_at = self.chance.randint(*size.halted_by)
         self.slow_down(self.chance.choice(size.slow))
+        if size.doomed and self.chance.random() < size.doomed:
+            self.scheduler.doom = self.chance.choice(FATAL)
+            self.spared = self.chance.choice([0, 0, 0, 1, 2, 4])
 
     def slow_down(self, actors: int) -> None:
         names = [kind.__name__.lower() for kind in (*CAST.values(), Supervisor)]
@@ -137,6 +167,20 @@ class World:
         self.faults[kind] += 1
         self.scheduler.note(sentence)
 
+    def doomed(self, sender: str, receiver: str) -> str:
+        """Most messages are of few kinds: where chance alone kills, it seldom does at one of the others."""
+        self.spared -= 1
+        if self.spared >= 0 or not self.mishaps:
+            return ""
+        who = self.chance.choice(["sender", "before", "after"])
+        victim, self.scheduler.doom = sender if who == "sender" else receiver, None
+        if victim == self.path or victim not in self.scheduler.seats:
+            return ""
+        self.mishap("death at a message", f"{victim} is killed")
+        if who == "sender":
+            self.scheduler.kill(victim)
+        return who if who != "sender" and receiver in self.scheduler.seats else ""
+
     def kill_somebody(self) -> None:
         """Or everybody; or the clock is set."""
         lot = self.chance.random()
@@ -160,7 +204,7 @@ class World:
         victim = self.stuck.choice(sorted(self.scheduler.seats))
         full = self.stuck.random() < 0.5
         room = self.stuck.choice([0, 0, 1, 3]) if full else None
-        long = self.stuck.random() < 0.01 and self.size == LARGE
+        long = self.stuck.random() < 0.01 and self.size != SMALL
         seconds = STUCK_LONG if long else self.stuck.choice(self.size.stuck_seconds)
         self.faults["full mailbox" if full else "stuck actor"] += 1
         self.scheduler.note(f"{victim} receives nothing for {seconds} s; room for {room}")
