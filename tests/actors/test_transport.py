@@ -58,14 +58,14 @@ def test_six_actors_that_burst_at_each_other_lose_nothing_and_reorder_nothing(sy
 
 def test_a_busy_receiver_keeps_nobody_waiting_but_its_own_messages_and_loses_none(system):
     hub, busy, free = (system.create(Gossip) for _ in range(3))
-    system.tell(busy, Sleep(1.5))
+    system.tell(busy, Sleep(4.5))
     started = time.monotonic_ns()
     assert system.ask(hub, Peers("to busy", (busy,), 5000)) == Item("to busy", 5000)
     assert system.ask(hub, Peers("to free", (free,), 1)) == Item("to free", 1)
     answer = system.ask(free, Ping(1))
     assert sum(answer.counts.values()) == 1
-    assert answer.after_ns - started < 1_000_000_000  # While the other still sleeps.
-    assert wait_until(lambda: sum(system.ask(busy, Ping(2)).counts.values()) == 5000, 10)
+    assert answer.after_ns - started < 4_500_000_000  # While the other still sleeps.
+    assert wait_until(lambda: sum(system.ask(busy, Ping(2)).counts.values()) == 5000, 30)
     assert system.ask(busy, Ping(3)).disorder == 0
 
 
