@@ -63,14 +63,14 @@ def steps_of(folder: Path) -> list[dict]:
 
 
 def paths_of(folder: Path) -> list[Passage]:
-    """Of the buys whose first bytes were the swap's."""
+    """Of the buys: from the bar to their first bytes, which approve what the swap then pays."""
     bars, orders = {}, {}
     for step in steps_of(folder):
         if step["step"] == "bar":
             bars.setdefault(step["tick"], step["at_ns"])
         elif "/sell@" not in step["order"]:
             orders.setdefault(step["order"], {}).setdefault(step["step"], step)
-    return [_path(bars, steps) for steps in orders.values() if "sent" in steps and steps["signed"]["first"]]
+    return [_path(bars, steps) for steps in orders.values() if "sent" in steps]
 
 
 def _path(bars: dict[int, int], steps: dict[str, dict]) -> Passage:

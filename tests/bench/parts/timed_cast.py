@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import json
 
-from actors.messages import Leg, Role, Ticks
+from actors.messages import Role, Ticks
 from chains.evm import preparing, venue
 from chains.evm.node import Node
 from tests.devnet.trading import cast
@@ -75,7 +75,7 @@ class TimedExecutor(cast.Mortal):
         super()._drafted(live, tick, cancels, draft)
 
     def _journal(self, wanted: Any, attempt: Any) -> None:
-        self._stamp("signed", wanted.live.order.id, first=wanted.draft.leg is Leg.SWAP)
+        self._stamp("signed", wanted.live.order.id)
         super()._journal(wanted, attempt)
 
     def _send(self, live: Any) -> None:
