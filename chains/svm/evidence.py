@@ -114,7 +114,7 @@ def _telling(newest: Signed | None, views: Sequence[View]) -> View | None:
 # -- how far the nodes can be trusted ----------------------------------------------------------------
 def _node(question: Question, first: View | None, views: Sequence[View], view: View | None) -> Node:
     case, newest = question.case, _newest(question.case)
-    if first is None or view is None or _untold(view):
+    if first is None or view is None or _untold(view) or any(_silent(case, each) for each in views):
         return Node.DOWN
     if any(each.slot < case.newest_block for each in views):
         return Node.LAGGING
@@ -152,6 +152,11 @@ def _untold(view: View) -> bool:
     """Of what counts we must know what it did."""
     status = view.status
     return status is not None and status.level is not Level.PROCESSED and status.receipt is None
+
+
+def _silent(case: Case, view: View) -> bool:
+    """Past the block of what was final it says nothing of it: that is no word that all is as it was."""
+    return case.last_final is not None and not view.last_final and case.last_final.number <= view.slot
 
 
 def _contradict(case: Case, views: Sequence[View]) -> bool:

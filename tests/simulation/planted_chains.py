@@ -153,6 +153,13 @@ MUTANTS = (
         harness=SOLANA,
     ),  # no-guess, halt-latch
     Mutant(
+        "a provider that does not say whether what was final is still there is trusted with a new order",
+        "chains/svm/evidence.py",
+        " or any(_silent(case, each) for each in views)",
+        "",
+        harness=pytested("chains/svm/test_evidence.py"),  # One schedule in many thousands.
+    ),  # no-guess
+    Mutant(
         "one of two providers says that what was final is gone, and the wallet is halted",
         "chains/svm/evidence.py",
         '    if len(said) < min(2, question.providers):\n        return ""\n',

@@ -146,6 +146,13 @@ def test_a_node_behind_what_was_booked_of_this_wallet_is_not_believed():
     assert told(behind, replace(LATE, slot=1_300), OTHER)[0].evidence.node is Node.LAGGING
 
 
+def test_nothing_is_signed_on_the_word_of_who_is_past_what_was_final_and_does_not_say_that_it_stands():
+    case = replace(PENDING, last_final=BlockId(1_100, "5a"), newest_block=1_100)
+    assert action(case, replace(LATE, last_final="5a")) is Action.QUOTE
+    assert action(case, replace(LATE, last_final="")) is Action.WAIT
+    assert action(FINAL_IN, having(replace(LATE, last_final=""), Level.FINALIZED)) is Action.BLOCK
+
+
 @pytest.mark.parametrize(
     ("first", "second", "providers", "expected"),
     [
