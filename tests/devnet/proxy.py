@@ -113,20 +113,18 @@ class Proxy:
         """
         nth = len(self.asked)
         faults = [self._asked_for(method, nth + at) for at, method in enumerate(methods)]
-        whole = next((fault for fault in faults if fault not in (None, *INSIDE)), None)
-        if (
-            self.rule is None
-            and (whole := self._roll(self.rates.keys() - INSIDE, "request", nth)) is not None
-        ):
-            self.faults.append((methods[0], whole))
+        if self.rule is not None:
+            return faults, next((fault for fault in faults if fault not in (None, *INSIDE)), None)
+        whole = self._roll(self.rates.keys() - INSIDE, "request", nth)
+        self.faults += [(methods[0], whole)] if whole is not None else []
         return faults, whole
 
     def _asked_for(self, method, nth):
         self.asked.append(method)
-        rolled = self.rule is None
-        fault = (
-            self._roll(self.rates.keys() & INSIDE, nth) if rolled else self.rule(method, self.count(method))
-        )
+        if self.rule is not None:
+            fault = self.rule(method, self.count(method))
+        else:
+            fault = self._roll(self.rates.keys() & INSIDE, nth)
         if fault is None or ONLY.get(fault, method) != method:
             return None
         self.faults.append((method, fault))

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from tests.simulation.chains import KINDS
 from tests.simulation.outside import drawn
 
 
@@ -45,6 +46,7 @@ SMALL = Size(
 )  # fmt: skip
 # As large, but it goes on from a moment of peace, and is rarely told to stop.
 MIDDLE = LARGE._replace(name="middle", doomed=0.7, whole=12, twice=24, from_nothing=0.05, alike=4)
+VARIETIES = len(KINDS) * 2  # Each kind of chain, and each channel.
 LARGE_SHARE, MIDDLE_SHARE = 0.02, 0.33  # Of worlds.
 
 
@@ -55,4 +57,4 @@ def size_of(outside: int) -> Size:
 
 def world_number(outside: int, size: Size) -> int:
     """Several that are on the same kind of chain, and send in the same channel, are one."""
-    return outside - outside % (6 * size.alike) + outside % 6
+    return outside - outside % (VARIETIES * size.alike) + outside % VARIETIES

@@ -24,8 +24,7 @@ from tests.devnet.trading.verdict import chain_of, violations
 
 RATES = {Fault.LOST: 20, Fault.DROPPED: 20, Fault.HALF: 10, Fault.HTML: 10}
 FEW = 8  # Buys at the same time; all others would only wait for their turn.
-# Of blocks, without anything new.  A wallet begins nothing while the outcome of any other order is unknown,
-# and of a hundred questions one is lost at most looks, with such nodes: the last order waits long.
+# Of blocks, without anything new: a wallet begins nothing while the outcome of any other order is unknown.
 SECONDS = 300.0
 
 
