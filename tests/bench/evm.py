@@ -13,23 +13,18 @@ import tempfile
 import time
 from pathlib import Path
 
-from eth_abi.abi import encode
-from eth_utils.crypto import keccak
 from msgspec import Struct
 
 from chains.devnet.anvil import find
 from chains.devnet.artifacts import MODULES
 from chains.devnet.devnet import Devnet
-from chains.devnet.wallets import TRADER
 from tests.bench.parts.naive import Naive
 from tests.bench.parts.timed_cast import STEPS
-from tests.devnet.trading.cast import pays
 from tests.devnet.trading.desk import Trading
 
 TOKENS = ("LINK", "WBTC", "EURC")
 ORDERS, QUICK = 120, 24
 GOAL_MS = 15.0
-ALLOWANCES = 4  # The slot of the mapping in the devnet's own tokens.
 MS = 10**6
 
 
@@ -45,14 +40,6 @@ class Passage(Struct, frozen=True):
     sign: float
     sync: float  # T2 on disk.
     send: float  # Until the node has answered; not in `whole`.
-
-
-def allow(net: Devnet, router: str, amount: int) -> None:
-    """The router may take exactly this much of the quote, so that the first bytes of a buy are the swap's."""
-    inner = keccak(encode(["address", "uint256"], [TRADER.address, ALLOWANCES]))
-    slot = keccak(encode(["address", "bytes32"], [router, inner]))
-    token = net.address_of(net.addresses.quote)
-    net.rpc.call("anvil_setStorageAt", token, "0x" + slot.hex(), "0x" + amount.to_bytes(32).hex())
 
 
 def steps_of(folder: Path) -> list[dict]:
@@ -104,36 +91,16 @@ def ours(net: Devnet, folder: Path, orders: int) -> list[Passage]:
     trading = Trading(
         net, folder, TOKENS, versions="v2", rounds=rounds, at_once=1, cast="tests.bench.parts.timed_cast"
     )
-    router, done = net.addresses.v2_router, 0
-    trading.pause_wishes()
+    done = 0
     trading.start()
     try:
         end = time.monotonic() + 30 + 4 * orders
         while done < orders and time.monotonic() < end:
-            if trading.idle():
-                wanted = next_buy(trading)
-                if wanted is not None:
-                    allow(net, router, wanted)
-                trading.resume_wishes()
-            else:
-                trading.pause_wishes()
             trading.pass_time()
             done = trading.books().counts.get("closed", 0)
     finally:
         trading.kill()
     return paths_of(folder)
-
-
-def next_buy(trading: Trading) -> int | None:
-    """What the next buy will pay: the first token, in the script's order, that has rounds left."""
-    books = trading.books()
-    for index, each in enumerate(trading.script.instruments):
-        ended = [
-            e.order for e in books.ended.values() if e.order.token == each.token and e.order.side == "buy"
-        ]
-        if len(ended) < trading.script.rounds:
-            return pays(index, len(ended))
-    return None
 
 
 def percentile(values: list[float], share: float) -> float:
