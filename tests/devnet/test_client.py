@@ -10,6 +10,7 @@ from eth_account import Account
 from chains import venue
 from chains.devnet.abi import call_data
 from chains.devnet.anvil import Anvil, Node
+from chains.devnet.deploy import mined
 from chains.evm import tokens
 from chains.evm.connection import Limits, WrongChain
 from chains.evm.follow import Follower
@@ -63,10 +64,10 @@ def signed(nonce, *, value=1, gwei=10):
     return "0x" + done.raw_transaction.hex(), "0x" + done.hash.hex()
 
 
-def read(mined):
-    receipt = mined.receipt
+def read(found):
+    receipt, block = found.receipt, found.block
     fee = receipt.gas_used * receipt.gas_price
-    return venue.Receipt(receipt.tx_hash, receipt.succeeded, 0, 0, fee, mined.block.at_ns, mined.block.number)
+    return venue.Receipt(receipt.tx_hash, receipt.succeeded, 0, 0, fee, block.at_ns, block.number)
 
 
 @asynccontextmanager
@@ -87,6 +88,7 @@ def test_a_transaction_is_taken_lands_and_becomes_final(anvil):
         raw, tx_hash = signed(0)
         async with connected(url(anvil)) as nodes:
             assert await nodes.broadcast(raw, tx_hash) == Taken(tx_hash)
+            mined(anvil.rpc, tx_hash)
             fresh = (await view_of(nodes, tx_hash)).first
             anvil.rpc.call("anvil_mine", "0x2")
             later = (await view_of(nodes, tx_hash)).first
@@ -118,6 +120,7 @@ def test_bytes_whose_nonce_somebody_else_has_used_are_not_taken(anvil):
         (thief, thief_hash), (raw, tx_hash) = signed(0, value=5), signed(0)
         async with connected(url(anvil)) as nodes:
             assert await nodes.broadcast(thief, thief_hash) == Taken(thief_hash)
+            mined(anvil.rpc, thief_hash)
             answer = await nodes.broadcast(raw, tx_hash)
             assert isinstance(answer, Unanswered)
             view = (await view_of(nodes, tx_hash)).first
@@ -131,6 +134,7 @@ def test_a_reorg_takes_receipt_and_nonce_back(anvil):
         raw, tx_hash = signed(0)
         async with connected(url(anvil)) as nodes:
             await nodes.broadcast(raw, tx_hash)
+            mined(anvil.rpc, tx_hash)
             assert len((await view_of(nodes, tx_hash)).first.receipts) == 1
             anvil.rpc.call("anvil_reorg", 1, [])
             view = (await view_of(nodes, tx_hash)).first
