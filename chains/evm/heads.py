@@ -28,6 +28,7 @@ from chains.venue import Unanswered
 PING_SECONDS = 2.0
 CLOSE_SECONDS = 0.5
 SHORTEST_POLL, LONGEST_POLL = 0.2, 4.0  # Seconds.
+AGAIN_SECONDS = 1.0
 BLOCKS_OF_SILENCE = 3  # From a WebSocket; then nodes are asked, too.
 # The last three are what web3 makes of messages that are no JSON-RPC.
 BROKEN = (WebSocketException, Web3Exception, OSError, ValueError, TypeError, AttributeError, KeyError)
@@ -69,9 +70,7 @@ class Heads:
                     listening.result()  # It ends by a mistake of ours alone, and that is not to be missed.
         finally:
             if listening is not None:
-                listening.cancel()
-                with suppress(asyncio.CancelledError):
-                    await listening
+                await _ended(listening)
 
     async def _news(self) -> AsyncIterator[Event]:
         announced, self._announced = self._announced, None
@@ -152,6 +151,15 @@ class Heads:
         found, ours = wire.quantity(answer.get("result"), "the chain id"), self._nodes.network.chain_id
         if found != ours:
             raise _WrongChain(f"is a node of chain {found}; configured is chain {ours}: change evm.ws_url")
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """web3 swallows a cancellation that comes while it opens or closes a connection: so another one comes."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=AGAIN_SECONDS)
+    if not task.cancelled():
+        task.result()
 
 
 class _WrongChain(Exception):

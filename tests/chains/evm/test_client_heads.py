@@ -203,6 +203,31 @@ def test_a_websocket_that_speaks_no_json_rpc_leaves_the_asking(script):
     run(chain, test)
 
 
+def test_a_websocket_that_swallows_a_cancellation_keeps_nobody_from_closing(monkeypatch):
+    """As web3 does with one that comes while it opens or closes a connection."""
+    chain, swallowed = FakeChain(5), []
+
+    async def session(_):
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if swallowed:
+                raise
+            swallowed.append(True)
+
+    async def listened(proxy):
+        async with listening(proxy, "ws://127.0.0.1:1") as (_, events):
+            await until(events, "l4")
+
+    async def test(proxy):
+        closed, _ = await asyncio.wait({asyncio.create_task(listened(proxy))}, timeout=PATIENCE)
+        assert closed
+
+    monkeypatch.setattr(Heads, "_session", session)
+    run(chain, test)
+    assert swallowed
+
+
 def test_a_websocket_of_another_chain_is_named_and_not_listened_to():
     chain, other = FakeChain(5), FakeChain(50)
     other.lies["eth_chainId"] = "0x1"
