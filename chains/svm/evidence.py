@@ -1,8 +1,9 @@
 """What Solana nodes answer, as evidence on an order.  Pure; the rules are those of storage/resolution.py.
 
 A transaction has one signature and expires by block height.  Until then its absence means nothing; after it,
-only if the answer is from past the fence: the first finalized slot that we saw beyond the expiry.  Without
-that a node that is behind calls the living dead.
+only if the answer is from past the fence: the newest slot there was when we first saw the expiry as final.
+Without that a node that is behind calls the living dead; with the finalized slot for a fence, so does one on
+a fork that was given up, for its head is beyond it.
 
 That something is final is believed on one provider's word.  If it is undone, the wallet is halted once two
 providers say so, or the only one there is: a lie that a lone node never takes back, nobody can notice.
@@ -34,6 +35,14 @@ class Status(Struct, frozen=True):
     receipt: Receipt | None = None  # None: the node did not say what it did.
 
 
+class Place(StrEnum):
+    """Whether a transaction is in a slot, by a node for which that slot is final."""
+
+    UNKNOWN = "unknown"  # Not final there, not kept any more, or not asked.
+    HAS_IT = "has it"
+    HAS_IT_NOT = "has it not"  # The block is another one, or the slot was skipped.
+
+
 class View(Struct, frozen=True):
     """What one provider said, in the order in which it must be asked.
 
@@ -48,6 +57,7 @@ class View(Struct, frozen=True):
     status: Status | None
     first_slot: int  # Of its ledger; what was before, it does not know.
     last_final: str = ""  # The hash of the block in the slot in which something of ours was final last.
+    booked_in: Place = Place.UNKNOWN  # Of the slot in which it was booked, asked for what is final alone.
 
 
 class Progress(Struct, frozen=True):
@@ -122,9 +132,7 @@ def _node(question: Question, first: View | None, views: Sequence[View], view: V
     if torn or _contradict(case, views) or any(is_undone(case, each) for each in views):
         return Node.DISAGREES
     if case.booked and view.status is None:
-        return _on_its_absence(
-            question, case.booked, [each for each in views if newest and _whole(newest, each)]
-        )
+        return _on_its_absence(question, [each for each in views if newest and _whole(newest, each)])
     return Node.OK
 
 
@@ -166,16 +174,19 @@ def _contradict(case: Case, views: Sequence[View]) -> bool:
     return len({(each.slot, each.error) if each else None for each in answers}) > 1
 
 
-def _on_its_absence(question: Question, booked: Landed, whole: Sequence[View]) -> Node:
+def _on_its_absence(question: Question, whole: Sequence[View]) -> Node:
     """What was booked is gone if its slot is final without it, and two providers, if there are two, say so.
 
-    A node's newest slot proves nothing: it may be on a fork that all others have left.  Of ledgers that are
-    all cut there is nothing to judge.
+    They are asked for that very block.  That the signature is unknown proves nothing, however new the slot
+    of the answer: an archive may have a hole, and a node be on a fork that all others have left.  Of ledgers
+    that are all cut there is nothing to judge.
     """
+    places = {view.booked_in for view in whole}
+    if Place.HAS_IT in places:
+        return Node.DISAGREES
     if 0 < len(whole) < min(2, question.providers):
         return Node.DOWN
-    behind = any(not booked.block <= view.finalized_slot <= view.slot for view in whole)
-    return Node.LAGGING if behind else Node.OK
+    return Node.LAGGING if Place.UNKNOWN in places else Node.OK
 
 
 # -- the transaction ---------------------------------------------------------------------------------
@@ -219,7 +230,8 @@ def _deadline(question: Question, view: View | None) -> Deadline:
 # -- the fence ---------------------------------------------------------------------------------------
 def _advanced(newest: Signed, views: Sequence[View], progress: Progress) -> Progress:
     for view in views:
-        fence = progress.fence or (view.finalized_slot if expired(newest, view) else 0)
+        head = max(view.finalized_slot, view.slot)
+        fence = progress.fence or (head if expired(newest, view) else 0)
         absences = frozenset() if view.status else progress.absences | _absence(newest, view, fence)
         progress = Progress(fence, absences)
     return progress

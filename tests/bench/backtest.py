@@ -99,13 +99,16 @@ def swept(recorded: Recorded, sets: int) -> dict[str, float]:
     chosen = [{"momentum.trail_atr": 2.0 + number / sets} for number in range(sets)]
     best(lambda made: play(recorded.tape, made), lambda: desk_of(recorded, settings), times=3)
     wall = cpu = loop = 0.0
-    with TemporaryDirectory() as folder, Kept(Path(folder) / "sweep.jsonl") as kept:
-        with Crew(kept, processors(), abs) as crew:  # Nobody looks on.
-            for first in range(0, sets, CHUNK):
-                loop += spent(recorded, settings, min(CHUNK, sets - first))
-                begun, used = time.perf_counter(), time.process_time()
-                crew.rows(field, chosen[first : first + CHUNK])
-                wall, cpu = wall + time.perf_counter() - begun, cpu + time.process_time() - used
+    with (
+        TemporaryDirectory() as folder,
+        Kept(Path(folder) / "sweep.jsonl") as kept,
+        Crew(kept, processors(), abs) as crew,  # Nobody looks on.
+    ):
+        for first in range(0, sets, CHUNK):
+            loop += spent(recorded, settings, min(CHUNK, sets - first))
+            begun, used = time.perf_counter(), time.process_time()
+            crew.rows(field, chosen[first : first + CHUNK])
+            wall, cpu = wall + time.perf_counter() - begun, cpu + time.process_time() - used
     return {
         f"sweep of {sets:,} sets, s": wall,
         "sweep, bars/s": sets * len(recorded.tape.bars) / wall,

@@ -220,7 +220,7 @@ MUTANTS = (
     Mutant(
         "the fence is a height",
         "chains/svm/evidence.py",
-        "(view.finalized_slot if expired(newest, view) else 0)",
+        "(head if expired(newest, view) else 0)",
         "(view.height if expired(newest, view) else 0)",
         harness=SOLANA,
     ),  # no-guess, exactly-once

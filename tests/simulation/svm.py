@@ -13,8 +13,8 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
-from actors.messages import NEVER, Asset, Tick, Units
-from chains.svm.evidence import SKIPPED, Level, Progress, Question, Status, View, is_undone, seen
+from actors.messages import NEVER, Asset, Landed, Tick, Units
+from chains.svm.evidence import SKIPPED, Level, Place, Progress, Question, Status, View, is_undone, seen
 from chains.venue import Attempt, Receipt, Seen
 from tests.simulation.outside import (
     CAPITAL,
@@ -275,6 +275,9 @@ class SvmVenue(ForkVenue):
         if status and status.slot < first_slot:
             status = None
         told = View(provider, chain.blocks[final].slot, final, blocks[head].slot, True, status, first_slot)
+        if case.booked and not status:
+            ended = blocks[: max(0, min(known_final, head - FINAL_DEPTH) + 1)]
+            told = replace(told, booked_in=self._place(case.booked, ended, first_slot))
         if case.last_final is None:
             return told
         return replace(told, last_final=chain.hash_of(case.last_final.number, blocks[: head + 1]))
@@ -311,6 +314,12 @@ class SvmVenue(ForkVenue):
             self.chain.called_final.add(tx_id)
         told = None if self._happens(0.03) else receipt
         return Status(blocks[height].slot, level, not receipt.landed, told)
+
+    def _place(self, booked: Landed, ended: list[Block], first_slot: int) -> Place:
+        if not ended or not first_slot <= booked.block <= ended[-1].slot or self._happens(0.1):
+            return Place.UNKNOWN
+        there = any(block.slot == booked.block and booked.tx_id in block.receipts for block in ended)
+        return Place.HAS_IT if there else Place.HAS_IT_NOT
 
     def _hole(self, tx_id: str) -> str:
         """An error inside the archive becomes an absence: of one provider, for good."""
