@@ -1,10 +1,10 @@
 """Other backtest engines on the bars and the crossing of tests/bench/backtest.py; none of them is ours."""
 
-import math
 import time
 from collections.abc import Callable
 from contextlib import redirect_stderr
 from io import StringIO
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,18 +12,34 @@ from actors.messages import PRICE_SCALE
 from strategies.recorded import Recorded
 
 FAST, SLOW, FEE_PIPS = 20, 100, 1_000
+Ours = Callable[[], float]  # CPU seconds of one run of ours.
 WHOLE = PRICE_SCALE * 1e6  # Prices as others have them: whole dollars.
 
 
-def best(call: Callable[[], object], prepare: Callable[[], object] | None = None, times: int = 15) -> float:
+def best(call: Callable[..., object], prepare: Callable[[], object] | None = None, times: int = 15) -> float:
     """CPU seconds of the best of several calls, after one to warm up."""
-    found = math.inf
-    for _ in range(times + 1):
-        made = () if prepare is None else (prepare(),)
-        begun = time.process_time()
-        call(*made)
-        found = min(found, time.process_time() - begun)
-    return found
+    return min(once(call, prepare) for _ in range(times + 1))
+
+
+def once(call: Callable[..., object], prepare: Callable[[], object] | None = None) -> float:
+    made = () if prepare is None else (prepare(),)
+    begun = time.process_time()
+    call(*made)
+    return time.process_time() - begun
+
+
+class Turns(NamedTuple):
+    """CPU seconds of the best of theirs and of ours, which take turns: the machine is as fast for both."""
+
+    theirs: float
+    ours: float
+
+
+def turns(
+    ours: Ours, call: Callable[..., object], prepare: Callable[[], object] | None = None, times: int = 15
+) -> Turns:
+    pairs = [(once(call, prepare), ours()) for _ in range(times + 1)]
+    return Turns(min(theirs for theirs, _ in pairs), min(own for _, own in pairs))
 
 
 def averages(close: np.ndarray, span: int) -> np.ndarray:
@@ -56,8 +72,8 @@ def frame_of(recorded: Recorded):
     return pd.DataFrame(columns, index=pd.to_datetime(recorded.tape.moments, utc=True))
 
 
-def vectorbt_kernel(recorded: Recorded) -> float:
-    """Bars a second of simulate_from_signals_nb, its arrays ready."""
+def vectorbt_kernel(recorded: Recorded, ours: Ours) -> Turns:
+    """simulate_from_signals_nb, its arrays ready."""
     from vectorbt.portfolio import nb  # noqa: PLC0415
     from vectorbt.portfolio.enums import Direction  # noqa: PLC0415
 
@@ -75,11 +91,11 @@ def vectorbt_kernel(recorded: Recorded) -> float:
         )[0]  # fmt: skip
 
     _check("vectorbt", len(call()))
-    return len(close) / best(call)
+    return turns(ours, call)
 
 
-def backtesting_py(recorded: Recorded) -> float:
-    """Bars a second of a run, which makes its averages and looks for their crossing as its manual does."""
+def backtesting_py(recorded: Recorded, ours: Ours) -> Turns:
+    """A run, which makes its averages and looks for their crossing as its manual does."""
     from backtesting import Backtest, Strategy  # noqa: PLC0415
     from backtesting.lib import crossover  # noqa: PLC0415
 
@@ -99,11 +115,11 @@ def backtesting_py(recorded: Recorded) -> float:
     engine = Backtest(frame, Cross, cash=1_000_000, commission=FEE_PIPS / 1e6)
     with redirect_stderr(StringIO()):  # Its progress bar.
         _check("backtesting.py", 2 * len(engine.run()["_trades"]))
-        return len(frame) / best(engine.run, times=2)
+        return turns(ours, engine.run, times=2)
 
 
-def nautilus(recorded: Recorded) -> float:
-    """Bars a second of a run, its data loaded; its own averages."""
+def nautilus(recorded: Recorded, ours: Ours) -> Turns:
+    """A run, its data loaded; its own averages."""
     from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig  # noqa: PLC0415
     from nautilus_trader.config import LoggingConfig  # noqa: PLC0415
     from nautilus_trader.indicators import ExponentialMovingAverage  # noqa: PLC0415
@@ -148,11 +164,11 @@ def nautilus(recorded: Recorded) -> float:
         _check("nautilus_trader", len(made.cache.orders_closed()))
         made.dispose()
 
-    return len(bars) / best(run, engine, times=2)
+    return turns(ours, run, engine, times=2)
 
 
-# Rows of the table: the name, the package, and how fast it is.
-PEERS: tuple[tuple[str, str, Callable[[Recorded], float]], ...] = (
+# Rows of the table: the name, the package, and its turns with ours.
+PEERS: tuple[tuple[str, str, Callable[[Recorded, Ours], Turns]], ...] = (
     ("vectorbt kernel", "vectorbt", vectorbt_kernel),
     ("backtesting.py", "backtesting", backtesting_py),
     ("nautilus_trader", "nautilus_trader", nautilus),
