@@ -34,8 +34,10 @@ check: .venv/ok   ## Format, lint, type-check and look at the code's shape, as C
 bench: .venv/ok .venv/bench/ok devnet   ## Measure the log, the transport, a whole run and a trade; ARGS=--quick for less.  Figures go to bench/.
 	@mkdir -p bench
 	@PYTHONPATH=.venv/bench $(BIN)/python -m pytest --quiet tests/strategies/test_metrics.py -k independent
-	@set -e; for probe in tests/bench/*.py; do name=$$(basename $$probe .py); echo "== $$name"; \
-		PYTHONPATH=.venv/bench $(BIN)/python -m tests.bench.$$name --json bench/$$name.json $(ARGS); done
+	@missed=; for probe in tests/bench/*.py; do name=$$(basename $$probe .py); echo "== $$name"; \
+		PYTHONPATH=.venv/bench $(BIN)/python -m tests.bench.$$name --json bench/$$name.json $(ARGS) \
+			|| missed="$$missed $$name"; done; \
+		if [ "$$missed" ]; then echo "not all as wanted:$$missed"; exit 1; fi
 
 simulate: .venv/ok   ## Play seeded schedules of the actors with everything that may go wrong; SECONDS=, SEEDS=, SEED=.
 	$(BIN)/python -m tests.simulation.run --seconds $(SECONDS) --seeds $(SEEDS) --seed $(SEED) $(ARGS)

@@ -9,6 +9,7 @@ from opening the file to books that can decide; books in another process are wha
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -34,6 +35,7 @@ WANTED = {
 
 def appending(folder: Path, count: int) -> dict[str, float]:
     """Trades one append at a time, a snapshot every 1,000 records, as the Wal does it; then batches."""
+    os.sync()  # What others have left to write is none of ours.
     log, probe, device = Log.open(folder / "appending.db"), Probe(folder), Device(folder)
     books, saved, measured = Books(), 0, []
     for number, append in enumerate(trades.appends(2 * count)):
