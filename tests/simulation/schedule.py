@@ -21,6 +21,7 @@ from tests.simulation.snapshot import Snapshot
 from tests.simulation.stage import NOW, staged
 from tests.simulation.world import MOST_STEPS, WORLDS_OF, World
 
+LATE = 0.6  # 1 is any moment, 0 the last.
 UNTOLD = {"settings", "run", "replica", "books", "feed", "recent", "trader", "peers", "seen", "start",
           "before", "batch", "restarts", "prices", "log"}  # fmt: skip
 
@@ -139,8 +140,9 @@ def play(seed: int, trace: list[str] | None = None, size: Size | None = None) ->
 
 
 def moment(outside: int, seed: int, size: Size) -> Snapshot:
+    """Rather a late one: more is at stake, and less is left to play."""
     kept = moments(outside, size)
-    return kept[int(lot("moment", seed) * len(kept))]
+    return kept[int(lot("moment", seed) ** LATE * len(kept))]
 
 
 def begin(world: World, seed: int, from_nothing: bool) -> None:

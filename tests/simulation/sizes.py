@@ -42,10 +42,10 @@ SMALL = Size(
     mishaps=(0, 1, 1, 2), shares=(0.01, 0.03, 0.08), doomed=0.7, slow=(0, 0, 0, 1),
     stuck_seconds=(0.3, 1.5, 5.0), stuck_by=60, halted_by=(5, 60), deadlines=(180, 180, 600),
     patience=20,
-    whole=20, twice=40, from_nothing=0.06, alike=4,
+    whole=20, twice=40, from_nothing=0.06, alike=12,
 )  # fmt: skip
 # As large, but it goes on from a moment of peace, and is rarely told to stop.
-MIDDLE = LARGE._replace(name="middle", doomed=0.7, whole=12, twice=24, from_nothing=0.05, alike=4)
+MIDDLE = LARGE._replace(name="middle", doomed=0.7, whole=12, twice=24, from_nothing=0.05, alike=12)
 VARIETIES = len(KINDS) * 2  # Each kind of chain, and each channel.
 LARGE_SHARE, MIDDLE_SHARE = 0.02, 0.33  # Of worlds.
 
