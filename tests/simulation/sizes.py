@@ -27,6 +27,7 @@ class Size(NamedTuple):
     whole: int  # One in so many is drained and stopped, ...
     twice: int  # ... and one in so many is started again after that.
     from_nothing: float  # The share of those that start under faults.
+    brief: float  # The share of those that end once what they are about has.
     alike: int  # So many times as many schedules as elsewhere are of the same world.
 
 
@@ -35,19 +36,19 @@ LARGE = Size(
     mishaps=(0, 1, 2, 4, 8), shares=(0.002, 0.01, 0.05), doomed=0.0, slow=(0, 0, 1, 2),
     stuck_seconds=(0.3, 1.5, 5.0, 40.0), stuck_by=150, halted_by=(20, 150), deadlines=(180, 600, 1_800),
     patience=30,
-    whole=4, twice=8, from_nothing=1.0, alike=1,
+    whole=4, twice=8, from_nothing=1.0, brief=0.0, alike=1,
 )  # fmt: skip
 SMALL = Size(
     name="small", tokens=(1, 1, 1, 2), bars=(3, 4, 4, 5), rises=(0, 3, 3, 3), live_bars=9, live_share=0.05,
-    mishaps=(0, 1, 1, 2), shares=(0.01, 0.03, 0.08), doomed=0.7, slow=(0, 0, 0, 1),
+    mishaps=(0, 1, 1, 2), shares=(0.02, 0.05, 0.1), doomed=0.7, slow=(0, 0, 0, 1),
     stuck_seconds=(0.3, 1.5, 5.0), stuck_by=60, halted_by=(5, 60), deadlines=(180, 180, 600),
     patience=20,
-    whole=20, twice=40, from_nothing=0.06, alike=12,
+    whole=20, twice=40, from_nothing=0.06, brief=0.8, alike=24,
 )  # fmt: skip
 # As large, but it goes on from a moment of peace, and is rarely told to stop.
-MIDDLE = LARGE._replace(name="middle", doomed=0.7, whole=12, twice=24, from_nothing=0.05, alike=12)
+MIDDLE = LARGE._replace(name="middle", doomed=0.7, whole=12, twice=24, from_nothing=0.05, brief=0.8, alike=24)
 VARIETIES = len(KINDS) * 2  # Each kind of chain, and each channel.
-LARGE_SHARE, MIDDLE_SHARE = 0.02, 0.33  # Of worlds.
+LARGE_SHARE, MIDDLE_SHARE = 0.02, 0.18  # Of worlds.
 
 
 def size_of(outside: int) -> Size:

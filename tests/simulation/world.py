@@ -58,7 +58,7 @@ from tests.simulation.checks import Violation, demand
 from tests.simulation.disk import DATABASE
 from tests.simulation.evm import EvmChain
 from tests.simulation.market import prices_of, settings_of
-from tests.simulation.outside import MINUTE_NS, drawn
+from tests.simulation.outside import MINUTE_NS, drawn, lot
 from tests.simulation.scheduler import Crash, Scheduler, spared
 from tests.simulation.sizes import SMALL, Size
 from tests.simulation.stage import CAST, lacks_gas, nobody_waits
@@ -69,6 +69,7 @@ REPEATED = (BALANCES, "execute ")
 STUCK_LONG = 1_000.0  # Seconds: the supervisor gives up on who does not answer for so long.
 WISHERS = ("strategist.", "positions.")
 MOST_STEPS, QUICK = 60_000, 2_000  # In all; and from the last mishap to the end.
+SETTLED = 30  # Steps after a mishap: as many as a successor takes to be there, and to go on.
 ROOT = Path(tempfile.mkdtemp(prefix="holdfast-sim-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
 atexit.register(shutil.rmtree, ROOT, ignore_errors=True)
 venue_path(ROOT).write_text("The chain is in memory; an executor sees that it is there.")
@@ -99,6 +100,7 @@ class World:
         self.clock_ns = 0  # How far the wall clock was set.
         self.poison = ""
         self.told_out = 0
+        self.brief, self.ended_before = False, 0  # Whether it may end before its feed does.
         self.halts, self.operator_at, self.operator_does = 0, MOST_STEPS, Halt
         self.stick_at = MOST_STEPS
         self.halted_scope, self.operated_at = EVERYTHING, -MOST_STEPS
@@ -127,6 +129,7 @@ class World:
 
     def upset(self) -> None:
         size = self.size
+        self.brief, self.ended_before = lot("brief", self.seed) < size.brief, len(self.naive.trades)
         self.mishaps = self.chance.choice(size.mishaps)
         self.share = self.chance.choice(size.shares)
         self.scheduler.early_share = self.chance.choice([0.001, 0.005, 0.02])
@@ -244,7 +247,8 @@ class World:
     def to_the_end(self, whole: bool = True) -> None:
         """The feed is finite, and so are the mishaps: everything must come to an end.
 
-        With `whole` the run is drained and stopped; else it ends when the feed has, and all is quiet.
+        With `whole` the run is drained and stopped; else it ends when the feed has, and all is quiet; or, if
+        that was drawn, once all is settled that it is about.
         """
         scheduler, chain, naive = self.scheduler, self.chain, self.naive
         step, chance, often = scheduler.step, self.chance.random, self.share / 5
@@ -259,6 +263,8 @@ class World:
                 self.check_idle()
             if naive.halts or chain.deep:
                 self.perhaps_stop()
+            elif self.brief and not (whole or naive.live or self.mishaps) and self.settled():
+                break
             if scheduler.steps >= self.operator_at or scheduler.steps >= self.stick_at:
                 self.interfere()
             if not step():
@@ -283,6 +289,15 @@ class World:
             self.kill_all()  # Somebody was stuck for longer than a drain has patience.
             self.start()
             self.to_the_end(whole)
+
+    def settled(self) -> bool:
+        """Orders of this schedule have ended, the last mishap is over, and all are there."""
+        sup, steps = self.supervisor, self.scheduler.steps
+        return (
+            len(self.naive.trades) > self.ended_before
+            and steps > max(self.last_mishap, self.scheduler.released, self.operated_at) + SETTLED
+            and sup.state is RunState.RUNNING and len(sup.ready) == len(sup.cast)
+        )  # fmt: skip
 
     def interfere(self) -> None:
         """What was drawn for this step, if for none before MOST_STEPS: then this one is too long."""
