@@ -362,6 +362,7 @@ MUTANTS = (
             ("actors/strategist.py", "books.freed_at_ns.get(token, 0) < before_ns", "before_ns"),
             ("actors/strategist.py", "self.trader.through_ns <= freed_ns < at_ns", "freed_ns"),
         ),
+        harness=COMPARED,
     ),
     # -- the operator's latch
     Mutant(

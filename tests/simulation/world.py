@@ -53,7 +53,7 @@ from storage.config import Run
 from storage.layout import log_path, venue_path
 from storage.log import Log
 from storage.resolution import Table
-from tests.simulation.chains import chain_of, chanced
+from tests.simulation.chains import chain_of, chanced, compared
 from tests.simulation.checks import Violation, demand
 from tests.simulation.disk import DATABASE
 from tests.simulation.evm import EvmChain
@@ -129,7 +129,8 @@ class World:
 
     def upset(self) -> None:
         size = self.size
-        self.brief, self.ended_before = lot("brief", self.seed) < size.brief, len(self.naive.trades)
+        self.brief = lot("brief", self.seed) < size.brief and not compared(self.outside)
+        self.ended_before = len(self.naive.trades)
         self.mishaps = self.chance.choice(size.mishaps)
         self.share = self.chance.choice(size.shares)
         self.scheduler.early_share = self.chance.choice([0.001, 0.005, 0.02])
