@@ -84,7 +84,7 @@ class Refusal(StrEnum):
     STRATEGY_UNKNOWN = "strategy_unknown"
     POSITION_NOT_FOUND = "position_not_found"  # Or it is another strategy's.
     POSITION_EXISTS = "position_exists"  # one-position, averaging included.
-    TOKEN_CLAIMED = "token_claimed"  # noqa: S105  A live order has the token.
+    TOKEN_CLAIMED = "token_claimed"  # noqa: S105  A live order has the token, or had it at this tick.
     NOT_FINAL = "not_final"  # A reorg can still undo its buy.
     COOLDOWN = "cooldown"
     DAILY_LOSS = "daily_loss"
@@ -215,6 +215,7 @@ class Close(Struct, frozen=True, tag=True):
     strategy: str = (
         ""  # Whose wish it is, and it must be its own position; "": an exit rule's, or an operator's.
     )
+    position: Id = Id("")  # "": whatever is held when this is decided.
 
 
 class Revoke(Struct, frozen=True, tag=True):

@@ -128,14 +128,8 @@ class Positions(Wisher):
                 )
             held[token] = replace(watch, quantity=position.quantity, taken_profit=position.took_profit)
         self.watches = held
-        self.wishes = {id: wish for id, wish in self.wishes.items() if wish.token in held}
-        for key in [key for key in self.pending() if key not in self.wishes and key not in self.asked_by]:
-            self.answered(key)
 
     # -- ticks ------------------------------------------------------------------------------------------
-    def pending(self) -> list[str]:
-        return [key for key, (role, _) in self._unanswered.items() if role == PORTFOLIO]
-
     def _go_on(self) -> None:
         if self.follows and self.stash is not None and self.stash.lsn <= self.replica.lsn:
             ticks, self.stash = self.stash, None
@@ -173,7 +167,7 @@ class Positions(Wisher):
             self.watches[token] = replace(after, taken_profit=watch.taken_profit)
             if reason is not None and not self._claimed(token, at_ns):
                 id = Id(f"{watch.position}/{reason.value}/{at_ns}")
-                wishes.append(Close(id, token, at_ns, reason, portion))
+                wishes.append(Close(id, token, at_ns, reason, portion, position=watch.position))
         return wishes
 
     def _claimed(self, token: Asset, at_ns: int) -> bool:
@@ -206,7 +200,8 @@ class Positions(Wisher):
         for token, watch in self.watches.items():
             at_ns = self.replica.books.last_order_ns if not self.seen_ns else self.seen_ns
             id = Id(f"{watch.position}/{CloseReason.SHUTDOWN.value}/{at_ns}")
-            self.ask(id, PORTFOLIO, Close(id, token, at_ns, CloseReason.SHUTDOWN))
+            wish = Close(id, token, at_ns, CloseReason.SHUTDOWN, position=watch.position)
+            self.ask(id, PORTFOLIO, wish)
 
     def _save(self) -> None:
         self.since_save = 0

@@ -55,6 +55,9 @@ class Terms(Struct, frozen=True):
     capital_cap: Units | None = None
 
 
+WATCHED = frozenset({CloseReason.STOP, CloseReason.TAKE_PROFIT, CloseReason.TRAILING, CloseReason.TIME})
+
+
 def terms_of(
     settings: Settings,
     tokens: frozenset[Asset],
@@ -133,12 +136,14 @@ def sell(books: Books, wish: Close, terms: Terms) -> Verdict:
     position = books.positions.get(wish.token)
     if not books.signs:
         return Refusal.HALTED
-    if position and wish.strategy not in {"", position.strategy}:
+    if position and (wish.strategy not in {"", position.strategy} or wish.position not in {"", position.id}):
         return Refusal.POSITION_NOT_FOUND
     if holder is not None:
         return _claimed(books, wish, holder, position)
     if position is None:
         return Refusal.POSITION_NOT_FOUND
+    if wish.reason in WATCHED and books.freed_at_ns.get(wish.token, 0) >= wish.at_ns:
+        return Refusal.TOKEN_CLAIMED  # Who watches had read ahead, and could not know of the order.
     amount = sell_amount(position.quantity, wish.portion_bps)
     if amount <= 0:
         return Refusal.AMOUNT_NOT_POSITIVE

@@ -77,8 +77,8 @@ def say(tmp_path):
     def said(*messages):
         heard.clear()
         for message in messages:
-            if message == "reborn":
-                actors[Role("market")] = system.create(Ear)
+            if message in {"reborn", "portfolio reborn"}:
+                actors[Role("market" if message == "reborn" else "portfolio")] = system.create(Ear)
                 for address in actors.values():
                     system.tell(address, Directory(2, dict(actors)))
             else:
@@ -119,6 +119,17 @@ def test_a_wish_that_the_market_has_passed_holds_up_nothing(say):
     again, handled = say(ticks(3, ENTRY // 2, ENTRY // 2))
     assert again.at_ns == 3 * MINUTE_NS != first.at_ns
     assert handled.wishes == (again.id,)
+
+
+def test_a_new_portfolio_hears_of_the_wish_though_the_token_is_sold_by_now(say):
+    """The market was told of it, and the tick is not closed before it is decided."""
+    wish, _ = say(ticks(2, ENTRY // 2))
+    desk = Desk()
+    desk.bought(WETH, HELD, at_ns=MINUTE_NS)
+    known = len(desk.appends)
+    desk.sold(WETH, 50 * UNIT, at_ns=2 * MINUTE_NS)
+    say(*desk.appends[known:])
+    assert wish in say("portfolio reborn")
 
 
 def test_an_answer_lets_it_go_on(say):

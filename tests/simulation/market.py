@@ -12,6 +12,7 @@ from tests.simulation.chains import compared
 from tests.simulation.outside import Prices, drawn
 from tests.simulation.sizes import Size
 
+FIRST_RISES = 3  # Enough for the channel of two bars to be left upwards.
 SETTINGS = Settings(
     paper=Paper(gas="0.02", capital="10000"),
     momentum=Momentum(timeframe_minutes=1, entry_bars=2, exit_bars=2, atr_bars=2, target_volatility=0),
@@ -36,6 +37,9 @@ def prices_of(outside: int, size: Size) -> Prices:
     chance = random.Random(f"prices {outside}")
     tokens, bars = chance.choice(size.tokens), chance.choice(size.bars)
     rises = size.rises[int(drawn("rises", outside) * len(size.rises))]
+    falls = size.falls[int(drawn("falls", outside) * len(size.falls))]
+    if falls:
+        rises, bars = rises or FIRST_RISES, (rises or FIRST_RISES) + falls + 1
     if compared(outside) or drawn("live", outside) > size.live_share:
-        return Prices(outside, tokens, bars, rises=rises)
-    return Prices(outside, min(tokens, 2), size.live_bars, ahead=1, rises=rises)
+        return Prices(outside, tokens, bars, rises=rises, falls=falls)
+    return Prices(outside, min(tokens, 2), size.live_bars, ahead=1, rises=rises, falls=falls)

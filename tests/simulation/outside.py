@@ -33,10 +33,13 @@ class Prices:
 
     name, bar_ns, paced = "simulation", MINUTE_NS, True
 
-    def __init__(self, seed: int, tokens: int, bars: int, ahead: int = 1_000, rises: int = 0) -> None:
+    def __init__(
+        self, seed: int, tokens: int, bars: int, ahead: int = 1_000, rises: int = 0, falls: int = 0
+    ) -> None:
         """`ahead`: so many ticks can be read at once; of a market that is live there is one.
 
-        `rises`: so many bars begin with a rise, so that there is something to buy.
+        `rises`: so many bars begin with a rise, so that there is something to buy; `falls`: and so many after
+        them with a fall, so that it is sold.
         """
         chance, self.ahead = random.Random(seed), ahead
         traded = names(tokens)
@@ -48,7 +51,7 @@ class Prices:
             made = []
             for name in traded:
                 step = 1.5 if chance.random() < 0.05 else 1.04
-                up = chance.random() < 0.5 or number < rises
+                up = (chance.random() < 0.5 or number < rises) and not rises <= number < rises + falls
                 level[name] = max(50, int(level[name] * (step if up else 1 / step)))
                 if chance.random() < 0.9:
                     price = level[name] * 10**6 * PRICE_SCALE // 1_000

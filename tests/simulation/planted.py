@@ -364,6 +364,23 @@ MUTANTS = (
         ),
         harness=COMPARED,
     ),
+    Mutant(
+        "what was watched ahead is sold at the tick at which another order ended",
+        "strategies/limits.py",
+        "    if wish.reason in WATCHED and",
+        "    if wish.reason in () and",
+        harness=COMPARED,
+    ),
+    Mutant(
+        "a wish that the market knows of is dropped, for what it would sell is sold",
+        "actors/positions.py",
+        "        self.watches = held\n",
+        "        self.watches = held\n"
+        "        for key in [key for key, wish in self.wishes.items() if wish.token not in held]:\n"
+        "            del self.wishes[key]\n"
+        "            self.answered(key)\n",
+        harness=pytested("actors/test_positions.py"),
+    ),
     # -- the operator's latch
     Mutant(
         "a halted wallet signs what was decided before",

@@ -15,7 +15,7 @@ from tests.simulation.world import WORLDS_OF
 
 SHOWN_SECONDS = 5
 GROWN = 500_000  # Objects more than at the last search for cycles; while nothing leaks there is no next.
-ENOUGH = 2_000  # Schedules, to see every kind of record and every transition; rows take more.
+ENOUGH = 5_000  # Schedules, to see every kind of record and every transition; rows take more.
 
 
 def main() -> int:

@@ -13,6 +13,7 @@ class Size(NamedTuple):
     tokens: tuple[int, ...]
     bars: tuple[int, ...]
     rises: tuple[int, ...]  # So many bars at first: who sees nothing to buy does nothing.
+    falls: tuple[int, ...]  # And so many after that: who sees nothing to sell does nothing either.
     live_bars: int  # Of a market that is live, ...
     live_share: float  # ... which on chains that fork so many are.
     mishaps: tuple[int, ...]
@@ -32,21 +33,25 @@ class Size(NamedTuple):
 
 
 LARGE = Size(
-    name="large", tokens=(1, 1, 2, 3), bars=(4, 5, 5, 6, 7, 10), rises=(0,), live_bars=14, live_share=0.15,
+    name="large", tokens=(1, 1, 2, 3), bars=(4, 5, 5, 6, 7, 10), rises=(0,), falls=(0,), live_bars=14,
+    live_share=0.15,
     mishaps=(0, 1, 2, 4, 8), shares=(0.002, 0.01, 0.05), doomed=0.0, slow=(0, 0, 1, 2),
     stuck_seconds=(0.3, 1.5, 5.0, 40.0), stuck_by=150, halted_by=(20, 150), deadlines=(180, 600, 1_800),
     patience=30,
     whole=4, twice=8, from_nothing=1.0, brief=0.0, alike=1,
 )  # fmt: skip
 SMALL = Size(
-    name="small", tokens=(1, 1, 1, 2), bars=(3, 4, 4, 5), rises=(0, 3, 3, 3), live_bars=9, live_share=0.05,
+    name="small", tokens=(1, 1, 1, 2), bars=(3, 4, 4, 5), rises=(0, 3, 3, 5), falls=(0, 0, 4), live_bars=9,
+    live_share=0.05,
     mishaps=(0, 1, 1, 2), shares=(0.02, 0.05, 0.1), doomed=0.7, slow=(0, 0, 0, 1),
     stuck_seconds=(0.3, 1.5, 5.0), stuck_by=60, halted_by=(5, 60), deadlines=(180, 180, 600),
     patience=20,
-    whole=20, twice=40, from_nothing=0.06, brief=0.8, alike=24,
+    whole=20, twice=40, from_nothing=0.06, brief=0.8, alike=5,
 )  # fmt: skip
 # As large, but it goes on from a moment of peace, and is rarely told to stop.
-MIDDLE = LARGE._replace(name="middle", doomed=0.7, whole=12, twice=24, from_nothing=0.05, brief=0.8, alike=24)
+MIDDLE = LARGE._replace(
+    name="middle", falls=(0, 0, 3), doomed=0.7, whole=12, twice=24, from_nothing=0.05, brief=0.8, alike=5
+)
 VARIETIES = len(KINDS) * 2  # Each kind of chain, and each channel.
 LARGE_SHARE, MIDDLE_SHARE = 0.02, 0.18  # Of worlds.
 

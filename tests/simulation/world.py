@@ -100,7 +100,8 @@ class World:
         self.clock_ns = 0  # How far the wall clock was set.
         self.poison = ""
         self.told_out = 0
-        self.brief, self.ended_before = False, 0  # Whether it may end before its feed does.
+        self.brief, self.ended_before = False, 0  # Whether it may end before its feed does, ...
+        self.sells = False  # ... and not before all is sold.
         self.halts, self.operator_at, self.operator_does = 0, MOST_STEPS, Halt
         self.stick_at = MOST_STEPS
         self.halted_scope, self.operated_at = EVERYTHING, -MOST_STEPS
@@ -130,7 +131,7 @@ class World:
     def upset(self) -> None:
         size = self.size
         self.brief = lot("brief", self.seed) < size.brief and not compared(self.outside)
-        self.ended_before = len(self.naive.trades)
+        self.ended_before, self.sells = len(self.naive.trades), lot("sells", self.seed) < 0.5
         self.mishaps = self.chance.choice(size.mishaps)
         self.share = self.chance.choice(size.shares)
         self.scheduler.early_share = self.chance.choice([0.001, 0.005, 0.02])
@@ -296,6 +297,7 @@ class World:
         sup, steps = self.supervisor, self.scheduler.steps
         return (
             len(self.naive.trades) > self.ended_before
+            and not (self.sells and any(self.naive.held.values()))
             and steps > max(self.last_mishap, self.scheduler.released, self.operated_at) + SETTLED
             and sup.state is RunState.RUNNING and len(sup.ready) == len(sup.cast)
         )  # fmt: skip

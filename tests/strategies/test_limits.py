@@ -200,6 +200,24 @@ def test_a_close_of_what_is_not_held_is_refused(make, wish, reason):
     assert make().wish(wish) is reason
 
 
+def test_a_close_of_one_position_does_not_sell_the_next():
+    made = holding()
+    held = made.books.positions[WETH].id
+    wish = close(WETH, 5, CloseReason.STOP)
+    assert limits.sell(made.books, replace(wish, position="older"), made.terms) is Refusal.POSITION_NOT_FOUND
+    assert limits.sell(made.books, replace(wish, position=held), made.terms).position == held
+
+
+def test_nothing_watched_is_sold_at_the_tick_at_which_another_order_has_ended():
+    """Who reads ahead wishes for it, and who does not, can not: the same is traded either way."""
+    made = holding()  # Its buy has ended at 1.
+    for reason in limits.WATCHED:
+        assert limits.sell(made.books, close(WETH, 1, reason), made.terms) is Refusal.TOKEN_CLAIMED
+        assert isinstance(limits.sell(made.books, close(WETH, 2, reason), made.terms), Order)
+    for reason in set(CloseReason) - limits.WATCHED:
+        assert isinstance(limits.sell(made.books, close(WETH, 1, reason), made.terms), Order)
+
+
 def test_a_sell_of_a_part_is_no_closing_and_one_of_all_is():
     made = holding()
     part = limits.sell(made.books, close(WETH, portion_bps=5_000), made.terms)
