@@ -69,6 +69,7 @@ REPEATED = (BALANCES, "execute ")
 STUCK_LONG = 1_000.0  # Seconds: the supervisor gives up on who does not answer for so long.
 WISHERS = ("strategist.", "positions.")
 MOST_STEPS, QUICK = 60_000, 2_000  # In all; and from the last mishap to the end.
+LOOKED_ON = 50  # Steps: what has no bytes is rolled back before the operator stops what is blocked.
 SETTLED = 30  # Steps after a mishap: as many as a successor takes to be there, and to go on.
 ROOT = Path(tempfile.mkdtemp(prefix="holdfast-sim-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
 atexit.register(shutil.rmtree, ROOT, ignore_errors=True)
@@ -101,6 +102,7 @@ class World:
         self.poison = ""
         self.told_out = 0
         self.brief, self.ended_before = False, 0  # Whether it may end before its feed does, ...
+        self.blocked_at = -1  # The step from which on it is, if it is.
         self.sells = False  # ... and not before all is sold.
         self.halts, self.operator_at, self.operator_does = 0, MOST_STEPS, Halt
         self.stick_at = MOST_STEPS
@@ -315,7 +317,11 @@ class World:
         """A wallet that is blocked, by a stranger or a broken chain, may never end: the operator ends it."""
         over = self.chain.head_ns > self.feed.ticks[-1].at_ns + self.size.patience * MINUTE_NS
         lifts = self.operator_does is Lift or self.scheduler.steps < self.operated_at + 500
-        if over and self.naive.known_blocked and not lifts and not self.stopped:
+        if not (over and self.naive.known_blocked) or lifts:
+            self.blocked_at = -1
+        elif self.blocked_at < 0:
+            self.blocked_at = self.scheduler.steps
+        elif not self.stopped and self.scheduler.steps > self.blocked_at + LOOKED_ON:
             self.stopped = True
             self.scheduler.early_share = 0.3  # Only time ends this one.
             self.scheduler.send("outside", self.path, Stop(Id("stop"), False))
