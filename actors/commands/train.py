@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.progress import Progress
 
 from actors.commands.options import CONFIG, Config
@@ -43,7 +42,9 @@ def train(  # noqa: PLR0913, PLR0917  An option each.
     config: Config = CONFIG,
 ) -> None:
     """Train a model for the ai strategy; its card says what it could do on what it had not seen."""
-    # The compiler and lightgbm are for those that compute.
+    # What reads Markdown is for those that show a card, the compiler and lightgbm for those that compute.
+    from rich.markdown import Markdown  # noqa: PLC0415
+
     from strategies.ai_training import Rules  # noqa: PLC0415
 
     settings = load(config, {"ai.timeframe_minutes": timeframe} if timeframe else {})

@@ -17,7 +17,6 @@ from storage import export as exports
 from storage import log, story
 from storage.config import Settings
 from storage.layout import log_path, projection_path
-from storage.projection import rebuild as rebuild_projection
 
 
 def show(data_dir: Path, after: int, as_json: bool) -> int:
@@ -116,6 +115,8 @@ def _written(lines: Iterable[str], out: Path) -> int:
 
 def rebuild(data_dir: Path) -> int:
     """Drop the projection and make it anew; refused while a run writes it, for it would lose what follows."""
+    from storage.projection import rebuild as rebuild_projection  # noqa: PLC0415  The other words need none.
+
     source, path = log_path(data_dir), projection_path(data_dir)
     if not source.exists():
         raise log.LogError(f"{source}: there is no log; name the folder of a run with --data-dir.")

@@ -369,7 +369,7 @@ MUTANTS = (
         "strategies/limits.py",
         "    if wish.reason in WATCHED and",
         "    if wish.reason in () and",
-        harness=COMPARED,
+        harness=pytested("strategies/test_limits.py"),  # Schedules meet it, but not within a minute.
     ),
     Mutant(
         "a wish that the market knows of is dropped, for what it would sell is sold",

@@ -100,6 +100,15 @@ def test_parquet_may_hold_times_of_any_unit(tmp_path, unit, zone):
     assert open_(tmp_path / "X.parquet").read(None, 1)[0].at_ns == 1_704_067_260 * 10**9
 
 
+@pytest.mark.parametrize("second", [2**60, -(2**60)])
+def test_a_time_that_nanoseconds_can_not_count_is_refused_with_its_row(tmp_path, second):
+    columns = {"date": pa.array([1_704_067_200_000, second], pa.int64()).cast(pa.timestamp("ms"))}
+    columns |= {name: [1.0, 2.0] for name in ("open", "high", "low", "close", "volume")}
+    parquet.write_table(pa.table(columns), tmp_path / "X.parquet")
+    with pytest.raises(RecordingError, match=r'X.parquet, row 2, column "date": .*2262'):
+        open_(tmp_path / "X.parquet")
+
+
 def test_in_a_v3_file_the_highest_price_is_the_lowest_tick(write):
     feed = open_(write(V3, "univ3_polygon_usdc_weth_005_minute.csv"))
     assert feed.instruments[0].fee_pips == 500
