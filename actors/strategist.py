@@ -25,6 +25,7 @@ from actors.messages import (
     Instrument,
     Offered,
     PositionClosed,
+    PositionOpened,
     PositionReduced,
     Propose,
     Refused,
@@ -40,7 +41,7 @@ from storage.trades import local
 from strategies.trader import Saved, Trader, decoded, encoded
 
 SAVE_EVERY = 5_000  # Ticks.
-Ended = PositionClosed | PositionReduced | Dead | Reverted | RolledBack | Finalized
+Ended = PositionOpened | PositionClosed | PositionReduced | Dead | Reverted | RolledBack | Finalized
 
 
 class Told(Struct, frozen=True):
@@ -106,7 +107,9 @@ class Strategist(Wisher):
     def _correct(self, token: Asset, before_ns: int) -> None:
         """What is held is what the books say; an order that is open, or ends later, has yet to say it."""
         books = self.replica.books
-        if token not in books.claims and books.freed_at_ns.get(token, 0) < before_ns:
+        holder = books.order(books.claims[token]) if token in books.claims else None
+        was_open = holder is not None and holder.at_ns < before_ns
+        if not was_open and books.freed_at_ns.get(token, 0) < before_ns:
             position = books.positions.get(token)
             self.trader.held(token, position is not None and position.strategy == self.strategy)
 
