@@ -277,7 +277,9 @@ class SvmVenue(ForkVenue):
         told = View(provider, chain.blocks[final].slot, final, blocks[head].slot, True, status, first_slot)
         if case.booked and not status:
             ended = blocks[: max(0, min(known_final, head - FINAL_DEPTH) + 1)]
-            told = replace(told, booked_in=self._place(case.booked, ended, first_slot))
+            torn = self._hole(tx_id) == provider
+            place = Place.HAS_IT_NOT if torn else self._place(case.booked, ended, first_slot)
+            told = replace(told, booked_in=place)
         if case.last_final is None:
             return told
         return replace(told, last_final=chain.hash_of(case.last_final.number, blocks[: head + 1]))
