@@ -6,9 +6,7 @@ from typing import Annotated
 
 import typer
 
-from actors.commands import wal, wal_keep
 from actors.commands.options import CONFIG, Config, DataDir, Json, folder_of, settings_of
-from actors.commands.wal_verify import verify as verify_log
 
 log_commands = typer.Typer(help="Look into the write-ahead log.")
 
@@ -29,6 +27,8 @@ def show(
     config: Config = CONFIG,
 ) -> None:
     """Print the records; of one order, as sentences with whole tokens and UTC times."""
+    from actors.commands import wal  # noqa: PLC0415  What reads logs is for those that ask for it.
+
     if operation:
         raise typer.Exit(wal.tell(settings_of(config, given), operation, as_json))
     raise typer.Exit(wal.show(folder_of(config, given), after, as_json))
@@ -40,6 +40,8 @@ def verify(given: DataDir = None, as_json: Json = False, config: Config = CONFIG
 
     The exit code is 1 if anything is wrong, with a sentence that names the record.
     """
+    from actors.commands.wal_verify import verify as verify_log  # noqa: PLC0415  As above.
+
     raise typer.Exit(verify_log(settings_of(config, given), as_json))
 
 
@@ -58,6 +60,8 @@ def export(
 
     Integers beyond 2^53 are strings, for most readers of JSON would round them.
     """
+    from actors.commands import wal  # noqa: PLC0415  As above.
+
     raise typer.Exit(wal.export(settings_of(config, given), form, first, last, out))
 
 
@@ -73,6 +77,8 @@ def backup(
 
     Where its chain ends is printed, and noted beside it: kept apart, that tells whether it is still the same.
     """
+    from actors.commands import wal_keep  # noqa: PLC0415  As above.
+
     raise typer.Exit(wal_keep.backup(folder_of(config, given), to))
 
 
@@ -86,10 +92,14 @@ def cleanup(
 
     The chain goes on through it: `wal verify`, `show`, `export` and `rebuild` read both as one.
     """
+    from actors.commands import wal_keep  # noqa: PLC0415  As above.
+
     raise typer.Exit(wal_keep.cleanup(folder_of(config, given), older_than))
 
 
 @log_commands.command()
 def rebuild(given: DataDir = None, config: Config = CONFIG) -> None:
     """Drop the projection database and make it anew from the log."""
+    from actors.commands import wal  # noqa: PLC0415  As above.
+
     raise typer.Exit(wal.rebuild(folder_of(config, given)))

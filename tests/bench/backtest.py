@@ -13,6 +13,7 @@ import argparse
 import importlib.metadata
 import json
 import math
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -36,7 +37,8 @@ from tests.bench.parts.backtest_peers import FAST, FEE_PIPS, PEERS, SLOW, best
 from tests.bench.parts.wanted import verdict
 
 CHUNK = 50  # Sets of a sweep, between two looks at the loop alone.
-DATA = Path(__file__).resolve().parents[3] / "shared/data/cex_1m"
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT.parent / "shared/data/cex_1m"
 WANTED = {
     "ours / vectorbt kernel": (">=", 3.0),
     "ours / backtesting.py": (">=", 500.0),
@@ -48,6 +50,7 @@ WANTED = {
     "portfolio of 10 x 3 x 43,200, s": ("<=", 2.0),
     "10 x 2 x 43,200 with a mix, s": ("<=", 2.0),
     "whole over half the bars": ("<=", 2.5),
+    "warm start of run.py backtest, s": ("<=", 1.5),
 }
 ALL_IN = Settings(
     paper=Paper(gas="0", latency_seconds=0),
@@ -193,6 +196,29 @@ def ten_of(recorded: Recorded) -> Recorded:
     return replace(recorded, tape=tape, instruments=tuple(instruments))
 
 
+def warm_start(recording: Path) -> dict[str, float]:
+    """Of the whole command, its code compiled before; beside one that does nothing but load the compiler."""
+    with TemporaryDirectory() as out:
+        command = [
+            "run.py",
+            "backtest",
+            "--recording",
+            str(recording),
+            "--strategy",
+            "momentum",
+            "--out",
+            out,
+        ]
+        whole, bare = (min(passed(words) for _ in range(5)) for words in (command, ["-c", "import numba"]))
+    return {"warm start of run.py backtest, s": whole, "warm start / import numba": whole / bare}
+
+
+def passed(words: list[str]) -> float:
+    begun = time.perf_counter()
+    subprocess.run([sys.executable, *words], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - begun
+
+
 def measured(sets: int) -> dict[str, float]:
     paths = sorted(DATA.glob("*.parquet"))
     if not paths:
@@ -214,7 +240,7 @@ def measured(sets: int) -> dict[str, float]:
     found |= swept(eth, sets)
     if "vectorbt kernel, bars/s" in found:
         found["sweep / vectorbt kernel"] = found["vectorbt kernel, bars/s"] / found["sweep, bars/s"]
-    return found | portfolio(paths)
+    return found | portfolio(paths) | warm_start(DATA / "ETHUSDT-PERP_1m_2025-05.parquet")
 
 
 def main() -> int:
