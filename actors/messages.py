@@ -82,7 +82,7 @@ class Refusal(StrEnum):
     STALE = "stale"  # The market has moved on since this was wished for.
     TOKEN_UNKNOWN = "token_unknown"  # noqa: S105
     STRATEGY_UNKNOWN = "strategy_unknown"
-    POSITION_NOT_FOUND = "position_not_found"  # Or it is another strategy's.
+    POSITION_NOT_FOUND = "position_not_found"  # Or it is another's than was meant.
     POSITION_EXISTS = "position_exists"  # one-position, averaging included.
     TOKEN_CLAIMED = "token_claimed"  # noqa: S105  A live order has the token, or had it at this tick.
     NOT_FINAL = "not_final"  # A reorg can still undo its buy.

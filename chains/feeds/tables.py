@@ -21,6 +21,8 @@ CHUNK = 20_000  # Rows that are held as text at a time.
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A number is seconds, milliseconds, microseconds or nanoseconds since 1970, by its size: up to the year 5138.
 _UNITS = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3), (10**20, 1))
+_ARROW_UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+_LAST_NS = 2**63 - 1
 
 Times = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -139,10 +141,6 @@ def _convert(path: Path, name: str, kind: Kind, cells: Sequence[object], before:
     return _joined(kind, [[int(value) for value in values]] if kind is INTEGER else [np.array(values)])
 
 
-UNITS_NS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
-LAST_NS = 2**63 - 1
-
-
 def _joined(kind: Kind, parts: Sequence[Column]) -> Column:
     if kind is INTEGER:
         return [int(value) for part in parts for value in part]
@@ -188,10 +186,10 @@ def _nanoseconds(path: Path, name: str, column: Any) -> Column:
     """Since 1970.  By hand, for Arrow's own cast takes a tenth of a second to load."""
     parts = [chunk.view("int64").to_numpy(zero_copy_only=False) for chunk in column.chunks]
     counts = np.concatenate([np.zeros(0, np.int64), *parts])
-    unit = UNITS_NS[column.type.unit]
-    beyond = np.flatnonzero((counts > LAST_NS // unit) | (counts < -LAST_NS // unit))
+    unit = _ARROW_UNITS[column.type.unit]
+    beyond = np.flatnonzero((counts > _LAST_NS // unit) | (counts < -_LAST_NS // unit))
     if len(beyond):
         row = int(beyond[0])
-        value = column[row].value
-        raise cell_error(path, row + 1, name, value, f"is no time in {column.type.unit} before the year 2262")
+        fix = f"{column.type.unit} since 1970 is not between 1677 and 2262; repair or remove the row"
+        raise cell_error(path, row + 1, name, int(counts[row]), fix)
     return counts * unit

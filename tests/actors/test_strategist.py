@@ -12,6 +12,7 @@ from actors.messages import (
     Follow,
     Instrument,
     Offered,
+    Order,
     Refusal,
     Refused,
     StateSaved,
@@ -74,6 +75,10 @@ def played(tmp_path):
     return made
 
 
+def saved(said) -> bool:
+    return any(isinstance(each, Append) and isinstance(each.records[0].body, StateSaved) for _, each in said)
+
+
 def test_a_sale_that_failed_leaves_it_holding_and_that_is_saved(played):
     assert not played.held
     order = played.desk.wish(sale(played))
@@ -81,7 +86,30 @@ def test_a_sale_that_failed_leaves_it_holding_and_that_is_saved(played):
     played.news()
     said = played.tick()
     assert played.held
-    assert any(isinstance(each, Append) and isinstance(each.records[0].body, StateSaved) for _, each in said)
+    assert saved(said)
+
+
+def test_a_buy_that_landed_while_it_thought_otherwise_leaves_it_holding_and_that_is_saved(played):
+    order = played.desk.wish(sale(played))
+    played.desk.land(order.id, 900, at_ns=played.hour * HOUR_NS)
+    played.news()
+    played.tick()
+    assert not played.held
+    played.desk.bought(WETH, 1_000, at_ns=played.hour * HOUR_NS)
+    played.news()
+    said = played.tick()
+    assert played.held
+    assert saved(said)
+
+
+def test_a_sale_of_the_next_tick_does_not_hide_how_the_one_before_it_ended(played):
+    """As a successor reads it: at that tick nothing was open yet."""
+    order = played.desk.wish(sale(played))
+    played.desk.revert(order.id, at_ns=played.hour * HOUR_NS)
+    assert isinstance(played.desk.wish(close(WETH, (played.hour + 1) * HOUR_NS)), Order)
+    played.news()
+    played.tick()
+    assert played.held
 
 
 def test_a_sale_of_all_leaves_it_without(played):

@@ -16,6 +16,7 @@ import math
 import subprocess
 import sys
 import time
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -199,16 +200,8 @@ def ten_of(recorded: Recorded) -> Recorded:
 def warm_start(recording: Path) -> dict[str, float]:
     """Of the whole command, its code compiled before; beside one that does nothing but load the compiler."""
     with TemporaryDirectory() as out:
-        command = [
-            "run.py",
-            "backtest",
-            "--recording",
-            str(recording),
-            "--strategy",
-            "momentum",
-            "--out",
-            out,
-        ]
+        told = {"--recording": str(recording), "--strategy": "momentum", "--out": out}
+        command = ["run.py", "backtest", *chain.from_iterable(told.items())]
         whole, bare = (min(passed(words) for _ in range(5)) for words in (command, ["-c", "import numba"]))
     return {"warm start of run.py backtest, s": whole, "warm start / import numba": whole / bare}
 

@@ -102,8 +102,8 @@ class World:
         self.poison = ""
         self.told_out = 0
         self.brief, self.ended_before = False, 0  # Whether it may end before its feed does, ...
-        self.blocked_at = -1  # The step from which on it is, if it is.
         self.sells = False  # ... and not before all is sold.
+        self.blocked_at = -1  # The step from which on the wallet is, if it is.
         self.halts, self.operator_at, self.operator_does = 0, MOST_STEPS, Halt
         self.stick_at = MOST_STEPS
         self.halted_scope, self.operated_at = EVERYTHING, -MOST_STEPS

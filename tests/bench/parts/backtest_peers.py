@@ -12,7 +12,7 @@ from actors.messages import PRICE_SCALE
 from strategies.recorded import Recorded
 
 FAST, SLOW, FEE_PIPS = 20, 100, 1_000
-Ours = Callable[[], float]  # CPU seconds of one run of ours.
+Ours = Callable[[], float]  # CPU seconds of ours, the best of a few.
 WHOLE = PRICE_SCALE * 1e6  # Prices as others have them: whole dollars.
 
 
