@@ -8,8 +8,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from actors.leftovers import Leftovers
-from actors.messages import Id, Refusal, Tick
-from chains.venue import Unanswered
+from actors.messages import KEY, Id, Refusal, Tick
+from chains.venue import Unanswered, used_by_another
 from storage.books import Outcome
 from storage.shortage import Purse, asks_for_more, covered, only_these, short
 from storage.trades import settlement
@@ -86,10 +86,14 @@ class Cashier(Leftovers):
     def _found_gas(self, tick: Tick, purse: Purse | Unanswered) -> None:
         """Of each of them all is known, so whatever else the wallet has must have come."""
         books, waiting = self.replica.books, self._waiting()
-        if isinstance(purse, Unanswered) or purse.nonce != books.nonce or not only_these(books, waiting):
+        if isinstance(purse, Unanswered) or purse.nonce < books.nonce or not only_these(books, waiting):
+            return
+        first = next(iter(waiting.values()))
+        if purse.nonce > books.nonce:
+            sentence = used_by_another(books.wallet, purse.nonce, books.nonce)
+            self._halt(books.live[first.outcome.order], KEY, sentence, tick)
             return
         found = covered(books, [each.outcome for each in waiting.values()], purse, tick.at_ns)
-        first = next(iter(waiting.values()))
         if found.lacking:
             self._alarm(first.outcome.order, found.lacking)
             return

@@ -137,6 +137,11 @@ def torn(difference: str) -> str:
     )
 
 
+def used_by_another(wallet: str, used: int, known: int) -> str:
+    """single-writer: nonces that the log knows nothing of."""
+    return f"{used} nonces of {wallet} are used, and the log knows of {known}"
+
+
 class Venue(Protocol):
     """No method raises for what a network does: no answer is a value, `Unanswered`."""
 

@@ -23,7 +23,7 @@ from chains.evm.reading import receipt_of, route_of, swap_of, trade_of
 from chains.evm.receipts import Trade
 from chains.evm.sight import Query
 from chains.evm.signed import tx_id_of, unsigned_of
-from chains.venue import Draft, Foreign, Met, Over, Seen, Taken, Unanswered, torn
+from chains.venue import Draft, Foreign, Met, Over, Seen, Taken, Unanswered, torn, used_by_another
 from storage.books import Books, LiveOrder
 from storage.evidence import Channel, Wallet
 from storage.holdings import holdings, of_another
@@ -107,7 +107,7 @@ class EvmVenue:
         if isinstance(used, Unanswered):
             return used
         if used > nonce:
-            return Foreign(f"{used} nonces of {self._desk.wallet} are used, and the log knows of {nonce}")
+            return Foreign(used_by_another(self._desk.wallet, used, nonce))
         return draft
 
     async def replacement(self, live: LiveOrder, cancel: bool, at_ns: int) -> Draft | Unanswered:  # noqa: ARG002

@@ -6,11 +6,13 @@ from msgspec.structs import replace
 
 from actors.executor import Executor
 from actors.messages import (
+    KEY,
     Address,
     Append,
     Committed,
     Deposited,
     Durable,
+    Halted,
     Instrument,
     Offered,
     Refusal,
@@ -40,7 +42,7 @@ class Chain:
 
     def __init__(self):
         self.fee, self.block, self.head, self.gas, self.prepared = 13, 1, 4, 0, 0
-        self.fill = (False, 0, 0)
+        self.fill, self.used = (False, 0, 0), 1
 
     async def look(self, case, wallet, at_ns):
         sent = tuple(replace(each, channel="public") for each in case.live.attempts)
@@ -55,7 +57,7 @@ class Chain:
 
     async def purse(self, asset):
         assert asset == GAS
-        return Purse(1, self.gas) if self.gas is not None else Unanswered("down")
+        return Purse(self.used, self.gas) if self.gas is not None else Unanswered("down")
 
     async def prepare(self, *_):
         self.prepared += 1
@@ -199,3 +201,21 @@ def test_a_log_that_has_less_free_than_the_executor_knew_of_ends_nobody(monkeypa
     assert len(kept.look()) == 1
     with pytest.raises(RuntimeError, match="the log refuses"):
         kept.actor.receive(Refused(append.id, Refusal.ORDER_NOT_FOUND), Address("wal"))
+
+
+def test_a_wallet_that_a_stranger_uses_while_an_order_waits_for_gas_signs_nothing_any_more(kept):
+    """What he took, and what else came: nobody can say."""
+    kept.chain.gas, kept.chain.used = 500, 2
+    (append,) = kept.look()
+    (record,) = append.records
+    assert isinstance(record.body, Halted)
+    assert record.body.scope == KEY
+    assert "2 nonces" in record.body.reason
+    kept.write(append)
+    assert kept.look() == []
+    assert "o1" in kept.desk.books.live
+
+
+def test_a_node_that_is_behind_says_nothing_of_gas_that_has_come(kept):
+    kept.chain.gas, kept.chain.used = 500, 0
+    assert kept.look() == []

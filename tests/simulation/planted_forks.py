@@ -1,4 +1,4 @@
-"""Bugs planted in what is made of a fork that takes an approval back: each must break a promise."""
+"""Bugs planted in what a fork takes back, and in what has cost more than there is: each breaks a promise."""
 
 from tests.simulation.planted import Mutant, pytested
 from tests.simulation.planted_chains import EVM
@@ -32,4 +32,18 @@ MUTANTS = (
         "_done(case, first)",
         harness=pytested("chains/evm/test_evidence.py"),  # Schedules meet it, but not within a minute.
     ),  # no-guess
+    Mutant(
+        "gas is said to have come to a wallet that a stranger uses",
+        "actors/cashier.py",
+        "        if purse.nonce > books.nonce:\n",
+        "        if purse.nonce > 10**9:\n",
+        harness=pytested("actors/test_cashier.py"),  # Schedules meet it, once in some ten thousand.
+    ),  # settle-from-chain, single-writer
+    Mutant(
+        "gas is said to have come where a reorg can still undo what was taken",
+        "actors/cashier.py",
+        "        if all(each.final for each in waiting.values()):\n",
+        "        if waiting:\n",
+        harness=pytested("actors/test_cashier.py"),
+    ),  # settle-from-chain
 )
