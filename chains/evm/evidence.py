@@ -104,9 +104,14 @@ def is_replaced(case: Case, view: View) -> bool:
 
 
 def in_doubt(case: Case, view: View) -> bool:
-    """A booked fill that this node does not show as it was booked: it may have lost it, so ask another."""
+    """A booked fill that this node does not show as it was booked: it may have lost it, so ask another.  The
+    same of an approval, once something has come after it.
+    """
     receipt = _receipt(case, view)
-    return case.booked is not None and (receipt is None or not receipt.landed)
+    lost = case.booked is not None and (receipt is None or not receipt.landed)
+    shown = {each.tx_id for each in view.done}
+    gone = (each.signed.nonce for each in case.live.legs_done if each.allowed.tx_id not in shown)
+    return lost or any(view.receipts or nonce < view.count_at_k for nonce in gone)
 
 
 def _broken(question: Question, first: View | None, second: View | None) -> str:

@@ -46,4 +46,11 @@ MUTANTS = (
         "        if waiting:\n",
         harness=pytested("actors/test_cashier.py"),
     ),  # settle-from-chain
+    Mutant(
+        "a swap is settled on one node's word that shows another approval under it",
+        "chains/evm/evidence.py",
+        "    return lost or any(view.receipts or nonce < view.count_at_k for nonce in gone)\n",
+        "    return lost and bool(gone)\n",
+        harness=pytested("chains/evm/test_evidence.py"),  # Schedules meet it, once in some ten thousand.
+    ),  # settle-from-chain
 )

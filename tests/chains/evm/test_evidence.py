@@ -319,14 +319,14 @@ def test_an_approval_that_a_node_does_not_show_changes_no_fee():
 
 @pytest.mark.parametrize(("count_at_k", "final"), [(6, False), (7, True)])
 def test_what_an_order_without_bytes_has_done_is_final_once_its_nonce_is_used_for_good(count_at_k, final):
-    assert told(WAITING, replace(FREE, count_at_k=count_at_k)).final is final
+    assert told(WAITING, replace(with_leg(FREE, 30), count_at_k=count_at_k)).final is final
     assert told(PENDING, FREE).final
 
 
 @pytest.mark.parametrize(("hash", "final"), [("0xa", True), ("0xb", False)])
 def test_nothing_that_an_order_has_done_is_final_to_a_node_that_has_another_block_where_one_was(hash, final):
     case = replace(WAITING, last_final=BlockId(40, "0xa"), newest_block=40)
-    assert told(case, replace(FREE, last_final=hash)).final is final
+    assert told(case, replace(with_leg(FREE, 30), last_final=hash)).final is final
 
 
 def test_a_nonce_of_an_approval_that_is_somebody_elses_for_good_is_told_by_two_nodes():
@@ -337,6 +337,15 @@ def test_a_nonce_of_an_approval_that_is_somebody_elses_for_good_is_told_by_two_n
     assert told(WAITING, shown, FREE).foreign == ""
     early = replace(FREE, count_at_k=6)
     assert told(WAITING, early, early).foreign == ""
+
+
+def test_what_comes_after_an_approval_that_one_node_alone_does_not_show_is_unknown():
+    landed = with_receipt(57)
+    assert told(SWAPPING, landed).evidence.node is Node.DOWN
+    assert told(SWAPPING, landed, landed).evidence.node is Node.OK
+    assert told(SWAPPING, with_leg(landed, 30)).evidence.node is Node.OK
+    assert told(WAITING, FREE).evidence.node is Node.DOWN
+    assert told(WAITING, replace(FREE, count_at_k=6)).evidence.node is Node.OK  # It may land again.
 
 
 BUMPED = replace(DONE, attempts=(APPROVED, replace(APPROVED, attempt=2, tx_id="bump0")))
