@@ -134,10 +134,11 @@ def play(seed: int, trace: list[str] | None = None, size: Size | None = None) ->
         try:
             begin(world, seed, from_nothing)
             world.to_the_end(whole=seed % size.whole == 0)
-            check_the_end(world)
+            books = check_the_end(world)
             if same is not None and not world.halts:
                 world.naive.same_trades(same)
-            if seed % size.twice == 0 and not (world.halts or world.naive.broken):
+            halted = world.halts or world.naive.broken
+            if seed % size.twice == 0 and not halted and decided(world, books):
                 check_twice(world)
         except AssertionError:
             describe(world)
@@ -163,7 +164,7 @@ def begin(world: World, seed: int, from_nothing: bool) -> None:
 
 
 # -- how it ends --------------------------------------------------------------------------------------------
-def check_the_end(world: World) -> None:
+def check_the_end(world: World) -> Books:
     world.naive.at_the_end()
     log = [record for _, record in records(log_path(world.folder))]
     demand(len(log) == world.naive.records, f"{world.naive.records} acknowledged, {len(log)} in the log")
@@ -176,6 +177,7 @@ def check_the_end(world: World) -> None:
     held = {token: position.quantity for token, position in books.positions.items()}
     naive = {token: amount for token, amount in world.naive.held.items() if amount}
     demand(held == naive, f"positions: {held} and {naive}")
+    return books
 
 
 def check_replay(world: World, books: Books) -> None:
@@ -186,6 +188,12 @@ def check_replay(world: World, books: Books) -> None:
             demand(
                 started(owner.log)[0] == books, "replay: a start would not have the books that the log says"
             )
+
+
+def decided(world: World, books: Books) -> bool:
+    """No tick is left to decide for a next start; one is, if the log was stuck when the market saved."""
+    saved = books.saved.get("market")
+    return saved is not None and saved.through_ns >= world.feed.ticks[-1].at_ns
 
 
 def check_twice(world: World) -> None:
