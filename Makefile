@@ -48,7 +48,7 @@ crash: .venv/ok   ## Kill, cut the power of, starve and flip the log everywhere;
 crash-evm: .venv/ok devnet   ## Kill trades on a devnet at every point, whatever becomes of them; SEED=, ORDERS=.
 	$(BIN)/python -m tests.devnet.trading.whole --seed $(SEED) --orders $(ORDERS) $(ARGS)
 
-mutants: .venv/ok   ## Plant bugs one by one, and see that each is caught.
+mutants: .venv/ok devnet   ## Plant bugs one by one, and see that each is caught.
 	$(BIN)/python -m tests.simulation.mutants $(ARGS)
 
 docs: .venv/ok   ## Print the pages that are made from tables in the code.

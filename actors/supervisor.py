@@ -39,8 +39,8 @@ from storage.supervision import Restarts, allowed
 PING_SECONDS = 0.25
 SILENT_PINGS = 120  # Half a minute without an answer: it hangs, and is asked to exit ...
 GRACE_PINGS = 20  # ... and is killed if it does not do that either.
-MARKET = Role("market")
-DRAINED = (Role("portfolio"), Role("positions"), Role("executor"), MARKET)
+PORTFOLIO, MARKET = Role("portfolio"), Role("market")
+DRAINED = (PORTFOLIO, Role("positions"), Role("executor"), MARKET)
 SETTLE_PINGS = 8  # After the last saved state, for it to become durable and recorded.
 
 
@@ -74,6 +74,7 @@ class Supervisor(Actor):
         self.stopping: Stop | None = None
         self.stop_at = 0
         self.settled_at: int | None = None
+        self.left: tuple[int, int] | None = None  # Orders and positions that are open since the stop.
 
     def receive(
         self,
@@ -89,7 +90,7 @@ class Supervisor(Actor):
             case Stop():
                 self._stop(message)
             case Halt() | Lift():
-                self._send(Role("portfolio"), message)
+                self._send(PORTFOLIO, message)
             case GetStatus(id):
                 self.tell(sender, self.report(id))
             case Ready(role, lsn):
@@ -100,6 +101,7 @@ class Supervisor(Actor):
                 if self.actors.get(role) == sender:
                     self.pongs[role], self.seen[role] = number, {**facts}
                     self._hold(role, int(facts["pid"]))
+                    self._count(role, number)
             case ChildExited(child):
                 self._lost(child)
             case Fatal(role, sentence):
@@ -156,6 +158,13 @@ class Supervisor(Actor):
             if role in DRAINED and not (role == MARKET and stop.close_positions):
                 self._send(role, Drain(stop.close_positions))
 
+    def _count(self, role: Role, number: int) -> None:
+        """Only the Portfolio knows what is open, and only once it has its books and has heard of the stop."""
+        if role == PORTFOLIO and role in self.ready and self.stopping is not None and number > self.stop_at:
+            facts = self.seen[role]
+            held = facts["open_positions"] if self.stopping.close_positions else 0
+            self.left = len(facts["open_orders"]), held
+
     # -- children ---------------------------------------------------------------------------------------
     def _spawn(self, role: Role) -> None:
         assert self.start is not None
@@ -186,6 +195,7 @@ class Supervisor(Actor):
         if role is None or self._ended():
             return
         del self.actors[role]
+        self.left = None if role == PORTFOLIO else self.left
         self.ready.discard(role)
         self._let_go(role)
         self.restarts, wait = allowed(self.restarts, role, self.now_ns())
@@ -239,22 +249,16 @@ class Supervisor(Actor):
         """First the orders under way (and the positions, if they are to go), then everybody's state."""
         assert self.stopping is not None
         waited = (self.number - self.stop_at) * PING_SECONDS
-        books = self.seen.get(Role("portfolio"), {})
-        left = len(books.get("open_orders", ()))
-        held = books.get("open_positions", 0) if self.stopping.close_positions else 0
         patience = waited >= self.run.drain_seconds - 2
-        if self.settled_at is None and (patience or (waited >= 2 * PING_SECONDS and not left and not held)):
+        nothing = self.left == (0, 0)
+        if self.settled_at is None and (patience or (waited >= 2 * PING_SECONDS and nothing)):
             self.settled_at = self.number
-            self.sentence = "saves its state"
-            if left or held:
-                self.sentence = (
-                    f"{left} orders and {held} positions stay open: the next start goes on with them"
-                )
+            self.sentence = "saves its state" if nothing else _stays_open(self.left)
             self._send(MARKET, Drain(False))
             for role in self.actors:
                 self._send(role, SaveState())
         elif self.settled_at is not None and self.number - self.settled_at >= SETTLE_PINGS:
-            self._end(RunState.STOPPED, self.sentence if left or held else "stopped")
+            self._end(RunState.STOPPED, "stopped" if nothing else _stays_open(self.left))
 
     def _send(self, role: Role, message: Struct) -> None:
         if role in self.actors:
@@ -271,3 +275,9 @@ class Supervisor(Actor):
 
     def _ended(self) -> bool:
         return self.state in {RunState.STOPPED, RunState.FAILED}
+
+
+def _stays_open(left: tuple[int, int] | None) -> str:
+    if left is None:
+        return "the portfolio does not say what stays open: the next start goes on with them"
+    return "{} orders and {} positions stay open: the next start goes on with them".format(*left)

@@ -1,4 +1,4 @@
-"""Bugs planted in what a fork takes back, and in what has cost more than there is: each breaks a promise."""
+"""Bugs planted in what a fork takes back, in what costs more than there is, and in how a run ends."""
 
 from tests.simulation.planted import Mutant, pytested
 from tests.simulation.planted_chains import EVM
@@ -53,4 +53,11 @@ MUTANTS = (
         "    return lost and bool(gone)\n",
         harness=pytested("chains/evm/test_evidence.py"),  # Schedules meet it, once in some ten thousand.
     ),  # settle-from-chain
+    Mutant(
+        "a stop goes by what a portfolio that says nothing has open: nothing",
+        "actors/supervisor.py",
+        "nothing = self.left == (0, 0)",
+        "nothing = self.left in {None, (0, 0)}",
+        harness=pytested("actors/test_supervisor.py"),
+    ),  # liveness
 )
