@@ -50,12 +50,13 @@ from strategies.ai_layout import (
 )
 from strategies.ai_model import LEAST_TOKENS, load, refusal
 from strategies.ai_trees import score
-from strategies.compiled import allocating, compiled, part
-from strategies.layout import AGE, HELD, LAST, MARK, RESERVE, FloatBar, Floats
+from strategies.compiled import compiled, part
+from strategies.layout import AGE, HELD, LAST, LIKE_BAR, LIKE_ROW, LIKE_TABLE, MARK, RESERVE, FloatBar, Floats
 from strategies.scalping import round_trip_cost
 
-# Of the gate's row: the places of the features, and then these.
-PLACE_OF_SCORE, CALM = COUNT_OF_NAMES, COUNT_OF_NAMES + 1
+# Of the gate's row: the places of the features, and then these.  The ranker's score is beside it.
+PLACE_OF_SCORE, CALM, SCORE = COUNT_OF_NAMES, COUNT_OF_NAMES + 1, COUNT_OF_NAMES + 2
+SCRATCH = SCORE + 1
 __all__ = [
     "bars_before_the_first_wish", "choose", "identity", "new_state", "note", "params_of", "refusal", "step",
 ]  # fmt: skip
@@ -112,7 +113,7 @@ def note(states: Floats) -> str:
     return f"on: {figures}, judged on {judged:,} bars" if judged else ""
 
 
-@compiled
+@compiled(LIKE_ROW, LIKE_ROW, LIKE_BAR)
 def step(state: Floats, params: Floats, bar: FloatBar) -> float:
     """One closed bar; what is wished for is for `choose` to say."""
     fall_due(state, params, bar)
@@ -123,14 +124,15 @@ def step(state: Floats, params: Floats, bar: FloatBar) -> float:
     return math.nan
 
 
-@allocating
-def choose(states: Floats, params: Floats, targets: Floats) -> bool:
+@compiled(LIKE_TABLE, LIKE_TABLE, LIKE_ROW, LIKE_TABLE)
+def choose(states: Floats, params: Floats, targets: Floats, scratch: Floats) -> bool:
     """All tokens, after their bars: NaN for no change, 0 for out, else the share of the budget to hold.
 
-    A row of `states`, of `params` and of `targets` for each token; whether anything is wished for.
+    A row of each for each token; `scratch` is to work on.  Whether anything is wished for.
     """
     count = len(states)
-    ranks, scores = np.zeros((count, COUNT_OF_NAMES + 2)), np.zeros(count)
+    ranks, scores = scratch[:, :SCORE], scratch[:, SCORE]
+    scratch[:, :] = 0.0
     off = judge(states, params[0])
     ready = ranked(states, ranks)
     for one in range(count):

@@ -10,7 +10,20 @@ from hashlib import blake2b
 import numpy as np
 
 from strategies.compiled import compiled, part
-from strategies.layout import CLOSE, COMMON, COUNT, HIGH, LAST, LOW, VOLUME, FloatBar, Floats
+from strategies.layout import (
+    CLOSE,
+    COMMON,
+    COUNT,
+    HIGH,
+    LAST,
+    LIKE_BAR,
+    LIKE_ROW,
+    LIKE_TABLE,
+    LOW,
+    VOLUME,
+    FloatBar,
+    Floats,
+)
 
 NAMES = (
     "return_1", "return_4", "return_24", "return_72", "return_168",
@@ -34,7 +47,7 @@ RANGES = LOWS + PLACE
 END = RANGES + DAY
 
 
-@compiled
+@compiled(LIKE_ROW, LIKE_BAR)
 def observe(state: Floats, bar: FloatBar) -> None:
     """One closed bar."""
     count, close = int(state[COUNT]), bar[CLOSE]
@@ -94,7 +107,7 @@ def _place(state: Floats, close: float) -> float:
     return (close - low) / (high - low) if high > low else 0.5
 
 
-@compiled
+@compiled(LIKE_TABLE, LIKE_TABLE)
 def ranked(states: Floats, ranks: Floats) -> int:
     """Each value's place among the tokens that have a new bar and enough history; how many those are.
 

@@ -33,6 +33,7 @@ def desk_of(
         book_of(settings, recorded.bar_ns), tokens.view(np.recarray), table(ORDER, orders),
         minds, params, states,
         np.zeros((len(strategies), len(REFUSALS)), np.int64), np.zeros(moments), np.zeros(len(minds)),
+        np.zeros((len(minds), steps.SCRATCH)),
     )  # fmt: skip
 
 

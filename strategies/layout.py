@@ -20,6 +20,9 @@ OPEN, HIGH, LOW, CLOSE, VOLUME, RESERVE = range(6)
 COUNT, HELD, MARK, AGE, LAST = range(5)
 COMMON = 5
 
+# Like those with which a step is called.
+LIKE_ROW, LIKE_TABLE, LIKE_BAR = np.zeros(1), np.zeros((1, 1)), (0.0,) * 6
+
 
 def floats_of(bar: Bar) -> FloatBar:
     """A bar in float64: good enough to decide on; money is never counted in it."""

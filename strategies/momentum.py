@@ -16,7 +16,20 @@ import numpy as np
 from actors.messages import Instrument
 from storage.config import Settings
 from strategies.compiled import compiled, part
-from strategies.layout import CLOSE, COMMON, COUNT, HELD, HIGH, LAST, LOW, MARK, FloatBar, Floats
+from strategies.layout import (
+    CLOSE,
+    COMMON,
+    COUNT,
+    HELD,
+    HIGH,
+    LAST,
+    LIKE_BAR,
+    LIKE_ROW,
+    LOW,
+    MARK,
+    FloatBar,
+    Floats,
+)
 
 # Where what is in `params`.
 FORM, TARGET_DEVIATION, VARIANCE_WEIGHT, ENTRY_BARS, EXIT_BARS, ATR_WEIGHT, TRAIL_ATR = range(7)
@@ -51,7 +64,7 @@ def bars_before_the_first_wish(params: Floats) -> int:
     return int(params[LONG_BARS] if params[FORM] == TSMOM else max(params[ENTRY_BARS], params[EXIT_BARS]))
 
 
-@compiled
+@compiled(LIKE_ROW, LIKE_ROW, LIKE_BAR)
 def step(state: Floats, params: Floats, bar: FloatBar) -> float:
     """One closed bar: NaN for no change, 0 for out, else the share of the budget to hold."""
     _measure(state, params, bar)

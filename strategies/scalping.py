@@ -25,6 +25,8 @@ from strategies.layout import (
     HELD,
     HIGH,
     LAST,
+    LIKE_BAR,
+    LIKE_ROW,
     LOW,
     MARK,
     RESERVE,
@@ -66,7 +68,7 @@ def bars_before_the_first_wish(params: Floats) -> int:
     return int(params[VWAP_BARS])
 
 
-@compiled
+@compiled(LIKE_ROW, LIKE_ROW, LIKE_BAR)
 def step(state: Floats, params: Floats, bar: FloatBar) -> float:
     """One closed bar: NaN for no change, 0 for out, 1 for in."""
     count, bars = int(state[COUNT]), int(params[VWAP_BARS])

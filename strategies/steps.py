@@ -12,6 +12,7 @@ from strategies.layout import AGE, HELD, LAST, MARK, FloatBar, Floats
 
 MODULES: dict[str, ModuleType] = {"momentum": momentum, "scalping": scalping, "ai": ai}
 COMPARE = frozenset({"ai"})  # They choose among tokens, after the bars of all.
+SCRATCH = ai.SCRATCH  # The widest row that any of them wants to choose on.
 KINDS = {name: kind for kind, name in enumerate(MODULES)}
 MOMENTUM, SCALPING, AI = KINDS["momentum"], KINDS["scalping"], KINDS["ai"]
 
@@ -57,9 +58,9 @@ def together(minds: Table) -> tuple[int, int]:
 
 
 @part
-def choose(states: Floats, params: Floats, targets: Floats) -> bool:
+def choose(states: Floats, params: Floats, targets: Floats, scratch: Floats) -> bool:
     """After all bars of a tick; whether anything is wished for."""
     for place in range(len(states)):
         if states[place, FRESH] != 0.0:
-            return ai.choose(states, params, targets)
+            return ai.choose(states, params, targets, scratch)
     return False

@@ -34,12 +34,12 @@ class Trader:
     """Mutable, for speed; `saved` and `restore` copy it."""
 
     def __init__(self, name: str, settings: Settings) -> None:
-        # numba, half a second and a hundred megabytes, is for those that step.
+        # numpy and compiled code, half a second and many megabytes, are for those that step.
         from strategies import steps  # noqa: PLC0415
 
         self.name, self._settings = name, settings
         self._rules, self._hold = steps.MODULES[name], steps.hold
-        self._chooses = name in steps.COMPARE
+        self._chooses, self._width = name in steps.COMPARE, steps.SCRATCH
         self.timeframe_ns = steps.timeframe_minutes(name, settings) * _MINUTE_NS
         self.rules = _fingerprint(name, settings, self._rules.identity(settings) if self._chooses else "")
         self.params: dict[Asset, Floats] = {}
@@ -82,7 +82,11 @@ class Trader:
         """Of a strategy that compares tokens: once all of a tick's bars have been looked at."""
         tokens = sorted(self.states, key="{}:".format)  # As the backtest orders its rows, by ids of wishes.
         states, targets = np.array([self.states[token] for token in tokens]), np.zeros(len(tokens))
-        self._rules.choose(states, np.array([self.params[token] for token in tokens]), targets)
+        params, scratch = (
+            np.array([self.params[token] for token in tokens]),
+            np.zeros((len(tokens), self._width)),
+        )
+        self._rules.choose(states, params, targets, scratch)
         self.states.update(zip(tokens, states, strict=True))
         chosen = zip(tokens, targets.tolist(), strict=True)
         return [self._wish(target, bars[token], at_ns) for token, target in chosen if token in bars]

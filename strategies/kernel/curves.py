@@ -1,10 +1,12 @@
 """What a sweep asks of an equity curve, in one pass and without arrays in between."""
 
+import numpy as np
+
 from strategies.compiled import compiled
 from strategies.kernel.tables import Floats
 
 
-@compiled
+@compiled(np.zeros(1))
 def deepest(equity: Floats) -> float:
     """The highest of `strategies.metrics.drawdowns`: after each peak only the lowest value can be it."""
     found = 0.0

@@ -11,6 +11,8 @@ from strategies.kernel.calm import Step, calm
 from strategies.kernel.checks import APPROVED, buy, sell
 from strategies.kernel.minds import ended, ends_late, grow, wish
 from strategies.kernel.tables import (
+    LIKE_DESK,
+    LIKE_TAPE,
     NO_ORDER,
     SIGNAL,
     TAKE_PROFIT,
@@ -27,7 +29,7 @@ from strategies.kernel.wide import floated
 from strategies.layout import AGE, HELD, LAST, MARK
 
 
-@compiled
+@compiled(LIKE_TAPE, LIKE_DESK)
 def play(tape: Tape, desk: Desk) -> None:
     """The whole tape."""
     turns(steps.step, tape, desk)
@@ -74,7 +76,7 @@ def _wishes(step: Step, desk: Desk, bars: Table, at_ns: int, first: int, last: i
             found |= wish(mind, step(mind.kind, states[place], params[place], ended(mind)))
         if grow(mind, desk.tokens[mind.token].bar, bars, at_ns):
             found |= wish(mind, step(mind.kind, states[place], params[place], ended(mind)))
-    if first < last and steps.choose(states[first:last], params[first:last], desk.targets):
+    if first < last and steps.choose(states[first:last], params[first:last], desk.targets, desk.scratch):
         for place in range(first, last):
             found |= wish(minds[place], desk.targets[place - first])
     return found

@@ -1,15 +1,8 @@
 """The whole product of two numbers of 60 bits: the one thing that compiled Python can not say itself.
 
-Python has the product as it is.  Compiled code multiplies in 128 bits, which is one instruction.
+Python has the product as it is.  Compiled code multiplies in 128 bits: strategies/kernel/in_128_bits.py.
 """
 
-from typing import Any
-
-from llvmlite import ir  # type: ignore[import-untyped]
-from numba import types
-from numba.extending import intrinsic, overload
-
-# That its name is here makes this file a part of the digest of strategies.compiled.
 HALF = 60
 HALF_MASK = (1 << HALF) - 1
 
@@ -18,23 +11,3 @@ def product(one: int, other: int) -> tuple[int, int]:
     """(high, low) of 60 bits, where both factors are at least 0; the high part must fit into an int64."""
     whole = int(one) * int(other)
     return whole >> HALF, whole & HALF_MASK
-
-
-@intrinsic
-def _in_128_bits(typing: Any, one: Any, other: Any) -> Any:  # noqa: ARG001
-    def code(context: Any, builder: Any, signature: Any, factors: Any) -> Any:
-        twice = ir.IntType(128)
-        one, other = (builder.zext(factor, twice) for factor in factors)
-        whole = builder.mul(one, other)
-        high = builder.lshr(whole, twice(HALF))
-        low = builder.and_(whole, twice(HALF_MASK))
-        made = [builder.trunc(half, ir.IntType(64)) for half in (high, low)]
-        return context.make_tuple(builder, signature.return_type, made)
-
-    halves = types.UniTuple(types.int64, 2)  # type: ignore[no-untyped-call]
-    return halves(types.int64, types.int64), code
-
-
-@overload(product, strict=False)
-def _product(one: Any, other: Any) -> Any:  # noqa: ARG001
-    return lambda one, other: _in_128_bits(one, other)  # type: ignore[call-arg]  # noqa: PLW0108

@@ -88,10 +88,19 @@ class Desk(NamedTuple):
     refused: Integers  # (S, reasons)
     equity: Floats  # (M,), or none: after each moment, in quote units, positions at their last close.
     targets: Floats  # (P,) To choose in.
+    scratch: Floats  # (P, widest) To choose on.
 
 
 def table(kind: np.dtype[np.void], length: int) -> Table:
     return np.zeros(length, kind).view(np.recarray)
+
+
+# Like those with which compiled code is called.
+LIKE_TAPE = Tape(np.zeros(1, np.int64), np.zeros(1, np.int64), table(BAR, 1))
+LIKE_DESK = Desk(
+    table(BOOK, 1), table(TOKEN, 1), table(ORDER, 1), table(MIND, 1), np.zeros((1, 1)), np.zeros((1, 1)),
+    np.zeros((1, 1), np.int64), np.zeros(1), np.zeros(1), np.zeros((1, 1)),
+)  # fmt: skip
 
 
 @part

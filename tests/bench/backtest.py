@@ -12,7 +12,6 @@ sweep of 2,500 sets over the same minutes; and ten tokens, three strategies and 
 import argparse
 import importlib.metadata
 import json
-import math
 import subprocess
 import sys
 import time
@@ -20,7 +19,6 @@ from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numba
 import numpy as np
 from msgspec.structs import replace
 
@@ -29,12 +27,12 @@ from actors.commands.sweep_files import Crew, Kept
 from storage.config import Exits, Limits, Momentum, Paper, Recording, Scalping, Settings
 from storage.config_strategies import Mix
 from strategies import backtest, desks
-from strategies.kernel.loop import play, turns
+from strategies.kernel.loop import play
 from strategies.kernel.tables import Desk, Tape
-from strategies.layout import CLOSE, COMMON, COUNT, HELD
 from strategies.recorded import Recorded, load
 from strategies.sweep import field_of
-from tests.bench.parts.backtest_peers import FAST, FEE_PIPS, PEERS, SLOW, best
+from tests.bench.parts.backtest_peers import FEE_PIPS, PEERS, best
+from tests.bench.parts.crossing import cross
 from tests.bench.parts.wanted import verdict
 
 CHUNK = 50  # Sets of a sweep, between two looks at the loop alone.
@@ -63,28 +61,6 @@ ALL_IN = Settings(
     ),
     momentum=Momentum(timeframe_minutes=1),
 )  # fmt: skip
-
-
-@numba.njit
-def crossing(kind, state, params, bar):
-    """Two exponential averages; in while the faster is above."""
-    close = bar[CLOSE]
-    if state[COUNT] == 0.0:
-        state[COMMON] = state[COMMON + 1] = close
-    else:
-        state[COMMON] += 2.0 / (FAST + 1) * (close - state[COMMON])
-        state[COMMON + 1] += 2.0 / (SLOW + 1) * (close - state[COMMON + 1])
-    state[COUNT] += 1.0
-    above = 1.0 if state[COMMON] > state[COMMON + 1] else 0.0
-    if state[COUNT] < SLOW or above == state[HELD]:
-        return math.nan
-    state[HELD] = above
-    return above
-
-
-@numba.njit(nogil=True)
-def cross(tape, desk):
-    turns(crossing, tape, desk)
 
 
 def ours(recorded: Recorded) -> float:
@@ -241,7 +217,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="A tenth of the sweep.")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    print(f"numba {numba.__version__}, numpy {np.__version__}")
+    print(f"numba {importlib.metadata.version('numba')}, numpy {np.__version__}")
     found = measured(250 if options.quick else 2_500)
     judged = {row: verdict(WANTED, row, value) for row, value in found.items()}
     for row, value in found.items():

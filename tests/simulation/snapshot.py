@@ -20,7 +20,6 @@ from thespian.actors import ActorAddress, WakeupMessage
 from tests.simulation.disk import DATABASE, Kept, Rows
 from tests.simulation.outside import Prices
 
-# Compiled code is told by its module: numba has several types for it.
 SHARED = (
     type, FunctionType, BuiltinFunctionType, ModuleType, Enum, PurePath, ActorAddress, WakeupMessage, Kept,
     Prices, Random,
@@ -57,7 +56,7 @@ def is_shared(each: Any) -> bool:
 def _are_shared(kind: type) -> bool:
     if issubclass(kind, Struct):
         return bool(kind.__struct_config__.frozen)
-    return issubclass(kind, SHARED) or kind.__module__.startswith("numba.")
+    return issubclass(kind, SHARED)
 
 
 class Snapshot:

@@ -91,17 +91,17 @@ def test_on_real_candles_of_seven_tokens_the_backtest_is_the_bot(tmp_path, share
 
 PLAYED = """
 import json, sys
-import numba
 from msgspec import convert, to_builtins
 from chains.feeds.recordings import open_recordings
 from storage.config import Settings
 from strategies import backtest
+from strategies.compiled import in_python
 from strategies.recorded import recorded
 ai_settings = convert(json.loads(sys.argv[1]), Settings)
 feed = open_recordings(sys.argv[2:], ai_settings.paper, ai_settings.recording)
 result = backtest.run(backtest.cut_off(recorded(feed, feed.in_order()), 13_000), ai_settings, ["ai"])
 money = json.dumps(to_builtins([result.fills, result.account]))
-print(numba.config.DISABLE_JIT, money, result.equity.tobytes().hex())
+print(int(in_python()), money, result.equity.tobytes().hex())
 """
 
 
@@ -249,11 +249,11 @@ def test_it_is_judged_by_the_pooled_rank_correlation_and_by_the_auc(ai_settings,
     states[0, WON + up], states[1, LOST + down] = 1.0, 1.0
     states[0, WON : WON + BINS] += 0.001
     states[2, LOST : LOST + BINS] += 0.001
-    ai.choose(states, params, np.zeros(3))
+    ai.choose(states, params, np.zeros(3), np.zeros((3, ai.SCRATCH)))
     assert states[:, OFF].tolist() == [why] * 3
     if why:  # Once off it stays off.
         states[:, PRODUCTS], states[:, ai_features.FRESH] = 0.09, 1.0
-        ai.choose(states, params, np.zeros(3))
+        ai.choose(states, params, np.zeros(3), np.zeros((3, ai.SCRATCH)))
         assert states[:, OFF].tolist() == [why] * 3
         assert ai.note(states).startswith("off: the ranker" if why == BY_CORRELATION else "off: the gate")
 
@@ -263,7 +263,7 @@ def test_it_is_not_judged_before_enough_forecasts_have_come_true(ai_settings):
     states[:, JUDGED] -= 1.0
     states[:, GATED] = 0.0
     states[:, PRODUCTS], states[:, FORECASTS], states[:, OUTCOMES] = -0.09, 0.1, 0.1
-    ai.choose(states, params, np.zeros(3))
+    ai.choose(states, params, np.zeros(3), np.zeros((3, ai.SCRATCH)))
     assert states[:, OFF].tolist() == [0.0] * 3
 
 

@@ -1,12 +1,13 @@
 """Trees walked in compiled code say what LightGBM says, to the bit; what is no such tree is refused."""
 
 import lightgbm
-import numba
 import numpy as np
 import pytest
 
 from strategies.ai_model import GATE_FEATURES, RANKER_FEATURES
 from strategies.ai_trees import ModelError, forest_of, score
+from strategies.compiled import compiled
+from strategies.layout import LIKE_ROW, LIKE_TABLE, Floats
 
 NAMES = ("one", "two", "three", "four")
 
@@ -32,11 +33,15 @@ def trained(objective, rounds, leaves, seed=1, names=NAMES, **more):
     return lightgbm.train(how, data, rounds)
 
 
-@numba.njit
-def scores(forest, first, rows):
-    found = np.empty(len(rows))
+@compiled(LIKE_ROW, 0, LIKE_TABLE, LIKE_ROW)
+def score_all(forest: Floats, first: int, rows: Floats, found: Floats) -> None:
     for row in range(len(rows)):
         found[row] = score(forest, first, rows[row])
+
+
+def scores(forest, first, rows):
+    found = np.empty(len(rows))
+    score_all(forest, first, rows, found)
     return found
 
 

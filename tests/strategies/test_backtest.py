@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import math
 import os
 import signal
 import subprocess
@@ -12,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
-import numba
 import numpy as np
 import pytest
 from msgspec.structs import replace
@@ -23,12 +21,12 @@ from storage import log
 from storage.config import Exits, Limits, Momentum, Paper, Recording, Scalping, Settings
 from storage.layout import log_path
 from strategies import backtest, desks
-from strategies.kernel.loop import turns
 from strategies.kernel.swaps import tokens_of_depth
 from strategies.kernel.wide import number_of
-from strategies.layout import CLOSE, COUNT, HELD, LAST, floats_of
+from strategies.layout import floats_of
 from strategies.recorded import bars_of, load, recorded
 from tests.crash import runs
+from tests.strategies.peeking import looking
 from tests.strategies.replay import Bot, fills_of, orders_of
 
 ROOT = Path(__file__).parent.parent.parent
@@ -185,13 +183,13 @@ from storage import log
 from storage.config import Settings
 from strategies import backtest, desks
 from strategies.recorded import recorded
-import numba
+from strategies.compiled import in_python
 settings = convert(json.loads(sys.argv[1]), Settings)
 feed = open_recordings(sys.argv[3:], settings.paper, settings.recording)
 tape = backtest.cut_off(recorded(feed, feed.in_order()), int(sys.argv[2]))
 result = backtest.run(tape, settings, ["momentum", "scalping"])
 money = json.dumps(to_builtins([result.fills, result.account]))
-print(numba.config.DISABLE_JIT, money, result.equity.tobytes().hex())
+print(int(in_python()), money, result.equity.tobytes().hex())
 """
 
 
@@ -289,27 +287,7 @@ def test_a_bar_of_the_tape_is_the_bar_of_the_feed(shared_data, name):
 
 # -- looking ahead --
 def peeking(tape, desk):
-    """A strategy whose parameters hold what the market does next: the commonest mistake there is."""
     looking(tape, desk._replace(params=np.tile(tape.bars.close, (len(desk.minds), 1))))
-
-
-@numba.njit
-def looking(tape, desk):
-    turns(ahead, tape, desk)
-
-
-@numba.njit
-def ahead(kind, state, params, bar):
-    count = int(state[COUNT])
-    state[COUNT] += 1.0
-    state[LAST] = bar[CLOSE]
-    if count + 1 >= len(params):
-        return math.nan
-    rises = params[count + 1] > params[count] * 1.002
-    if rises == (state[HELD] != 0.0):
-        return math.nan
-    state[HELD] = 1.0 if rises else 0.0
-    return state[HELD]
 
 
 def test_a_strategy_that_looks_ahead_is_found_out_and_ours_do_not(tmp_path):

@@ -1,29 +1,47 @@
 """Machine code is kept where it can be, thrown away with the code that it was made of, and needed by few."""
 
+import ctypes
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from subprocess import PIPE
 
+import numpy as np
 import pytest
 
 from strategies import compiled
+from strategies.kernel.curves import deepest
+from tests.strategies import odd
 
 ROOT = Path(__file__).parent.parent.parent
-NEEDS_NO_COMPILER = ["run", "actors.system", "actors.portfolio", "actors.executor", "actors.strategist",
-                     "actors.commands.backtest", "strategies.limits", "strategies.exits"]  # fmt: skip
+NEEDS_NO_CODE = ["run", "actors.system", "actors.portfolio", "actors.executor", "actors.strategist",
+                 "actors.commands.backtest", "strategies.limits", "strategies.exits"]  # fmt: skip
 
 
-@pytest.mark.parametrize("module", NEEDS_NO_COMPILER)
-def test_who_does_not_step_does_not_load_the_compiler(module):
-    script = f"import sys, {module}; print('numba' in sys.modules, 'llvmlite' in sys.modules)"
+def loaded(script):
+    """Whether numba and llvmlite are, after this."""
+    script = f"import sys; {script}; print('numba' in sys.modules, 'llvmlite' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert ran.stdout.split() == ["False", "False"]
+    return ran.stdout.split()
+
+
+@pytest.mark.parametrize("module", NEEDS_NO_CODE)
+def test_who_does_not_step_loads_no_machine_code(module):
+    assert loaded(f"import {module}") == ["False", "False"]
+
+
+def test_who_steps_does_not_load_the_compiler():
+    called = "from strategies.kernel.curves import deepest; import numpy; deepest(numpy.ones(2))"
+    assert loaded(called) == ["False", "True"]
 
 
 def test_the_compiler_does_not_bring_scipy_and_leaves_it_to_who_wants_it():
-    script = "import sys, strategies.steps; print('scipy.linalg' in sys.modules); import scipy.linalg"
+    script = (
+        "import sys; from strategies.compiling import load_without_blas; load_without_blas(); import numba; "
+        "print('scipy.linalg' in sys.modules); import scipy.linalg"
+    )
     ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout.split() == ["False"]
 
@@ -47,24 +65,30 @@ STEP = (
     "from strategies import compiled, momentum; import numpy as np; "
     "p = np.array([1.0, 0, .1, 2, 1, 1, 0]); s = momentum.new_state(p); "
     "t = [momentum.step(s, p, (1.0, 1.0, 1.0, float(c), 0.0, 0.0)) for c in (1, 1, 2)]; "
-    "print(t[-1], momentum.step.stats.cache_hits, compiled.FOLDER)"
+    "print(t[-1], compiled.folder())"
 )
 
 
-def step_in(folder: Path, cache: Path) -> list[str]:
+def started(folder: Path, cache: Path) -> "subprocess.Popen[str]":
     environment = {**os.environ, "PYTHONPATH": str(folder), "XDG_CACHE_HOME": str(cache)}
     environment.pop("NUMBA_DISABLE_JIT", None)
-    ran = subprocess.run(
-        [sys.executable, "-c", STEP], cwd=folder, capture_output=True, text=True, check=True, env=environment
-    )
-    value, hits = ran.stdout.split("{")[0].split(" ", 1)
-    return [value, "hit" if "{" in ran.stdout and ": 1" in ran.stdout else "made", hits]
+    words = [sys.executable, "-c", STEP]
+    return subprocess.Popen(words, cwd=folder, text=True, env=environment, stdout=PIPE, stderr=PIPE)
+
+
+def step_in(folder: Path, cache: Path) -> list[str]:
+    """What the step gives, whether its code was made or found, and where."""
+    step = started(folder, cache)
+    told, errors = step.communicate(timeout=120)
+    assert step.returncode == 0, errors
+    value, place = told.split()
+    return [value, "made" if "is compiled" in errors else "found", place]
 
 
 def test_machine_code_is_found_again_until_a_function_that_it_calls_is_changed(tmp_path):
     folder = copy_of_the_code(tmp_path / "code")
     assert step_in(folder, tmp_path)[:2] == ["1.0", "made"]
-    assert step_in(folder, tmp_path)[:2] == ["1.0", "hit"]
+    assert step_in(folder, tmp_path)[:2] == ["1.0", "found"]
     layout = folder / "strategies/layout.py"
     layout.write_text(layout.read_text() + "\n# Changed.\n")
     assert step_in(folder, tmp_path)[:2] == ["1.0", "made"]
@@ -74,5 +98,79 @@ def test_a_checkout_that_can_not_be_written_to_uses_the_user_s_cache(tmp_path):
     folder = copy_of_the_code(tmp_path / "code")
     (folder / ".kernels").write_text("in the way, as a read-only folder would be")
     assert step_in(folder, tmp_path / "cache")[:2] == ["1.0", "made"]
-    assert step_in(folder, tmp_path / "cache")[:2] == ["1.0", "hit"]
+    assert step_in(folder, tmp_path / "cache")[:2] == ["1.0", "found"]
     assert list((tmp_path / "cache/holdfast").iterdir())
+
+
+def test_without_a_folder_to_write_to_it_is_made_at_every_start(tmp_path):
+    folder = copy_of_the_code(tmp_path / "code")
+    (folder / ".kernels").write_text("in the way")
+    (tmp_path / "holdfast").write_text("in the way too")
+    for _ in range(2):
+        assert step_in(folder, tmp_path) == ["1.0", "made", "None"]
+
+
+def test_of_two_that_start_at_once_one_makes_it(tmp_path):
+    folder = copy_of_the_code(tmp_path / "code")
+    both = [started(folder, tmp_path) for _ in range(2)]
+    told = [each.communicate(timeout=120) for each in both]
+    assert [value.split()[0] for value, _ in told] == ["1.0", "1.0"]
+    assert sum("is compiled" in errors for _, errors in told) == 1
+
+
+@pytest.mark.parametrize("damage", [b"", b"half", None])
+def test_a_file_that_is_not_whole_is_made_again(tmp_path, damage):
+    folder = copy_of_the_code(tmp_path / "code")
+    place = Path(step_in(folder, tmp_path)[2])
+    (file,) = place.glob("strategies.momentum.step.*")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]) if damage is None else damage)
+    assert step_in(folder, tmp_path)[:2] == ["1.0", "made"]
+    assert step_in(folder, tmp_path)[:2] == ["1.0", "found"]
+
+
+# -- what an entry is called with ---------------------------------------------------------------------------
+def test_every_argument_comes_where_it_belongs():
+    table = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    assert odd.corner(table, (0.5, (7, 8)), 1) == 6 + 700 + 80_000 + 500_000
+    assert odd.corner(table, (0.5, (7, 8)), 1) == odd.corner.function(table, (0.5, (7, 8)), 1)
+    assert (odd.is_less(1, 2), odd.is_less(2, 1), odd.is_less(-(2**63), 2**63 - 1)) == (True, False, True)
+
+
+READ_ONLY = np.zeros(3)
+READ_ONLY.flags.writeable = False
+
+
+@pytest.mark.parametrize(
+    "row",
+    [np.zeros(3, np.float32), np.zeros((3, 1)), np.zeros(6)[::2], np.zeros(3, ">f8"), READ_ONLY, [1.0], 1.0],
+)
+def test_an_array_of_another_kind_is_refused(row):
+    with pytest.raises(TypeError, match="an array of float64 in 1 dimensions"):
+        deepest(row)
+
+
+def test_other_arguments_are_refused():
+    for given in [(1,), (1, 2, 3)]:
+        with pytest.raises(ValueError, match="zip"):
+            odd.is_less(*given)
+    for given in (2.5, 2**63, -(2**63) - 1):
+        with pytest.raises((ctypes.ArgumentError, OverflowError)):
+            odd.is_less(1, given)
+    with pytest.raises(TypeError, match="no entry is called with str"):
+        odd.of_words("words")
+
+
+def test_what_fails_says_how_to_find_out_where():
+    assert odd.divided(7, 2) == 3
+    with pytest.raises(
+        ArithmeticError, match=r"divided.* has failed; with NUMBA_DISABLE_JIT=1 Python says where"
+    ):
+        odd.divided(7, 0)
+
+
+def test_what_can_not_be_compiled_says_why():
+    with pytest.raises(RuntimeError, match=r"says_otherwise gives float64, and says that it gives .*int"):
+        odd.says_otherwise(np.zeros(1))
+    with pytest.raises(RuntimeError, match=r"(?s)makes_no_sense can not be compiled: .*no_such_thing"):
+        odd.makes_no_sense(np.zeros(1))

@@ -10,8 +10,9 @@ import numpy as np
 
 from actors.messages import PRICE_SCALE
 from strategies.recorded import Recorded
+from tests.bench.parts.crossing import FAST, SLOW
 
-FAST, SLOW, FEE_PIPS = 20, 100, 1_000
+FEE_PIPS = 1_000
 Ours = Callable[[], float]  # CPU seconds of ours, the best of a few.
 WHOLE = PRICE_SCALE * 1e6  # Prices as others have them: whole dollars.
 

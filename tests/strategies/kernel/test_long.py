@@ -8,10 +8,12 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as some
 
-from strategies.kernel import long as kernel
 from strategies.kernel.product import HALF, HALF_MASK, product
 from strategies.kernel.wide import MOST, number_of, wide
+from tests.strategies.jitted import jitted
 
+(kernel,) = jitted("strategies.kernel.long")
+machine_product = kernel.product
 QUICK = settings(max_examples=500, deadline=None)
 PARTS = some.sampled_from([0, 1, 2, 2**30, 2**52, 2**53, 2**53 + 1, HALF_MASK - 1, HALF_MASK])
 LONGEST = 1 << (4 * HALF)
@@ -38,7 +40,7 @@ def whole(parts: kernel.Long) -> int:
 
 @numba.njit
 def compiled_product(one, other):
-    return product(one, other)
+    return machine_product(one, other)
 
 
 @QUICK

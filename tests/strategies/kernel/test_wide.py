@@ -6,9 +6,9 @@ from hypothesis import strategies as some
 
 from actors.messages import BPS, PRICE_SCALE
 from chains import pool
-from strategies.kernel import swaps
-from strategies.kernel import wide as w
+from tests.strategies.jitted import jitted
 
+swaps, w = jitted("strategies.kernel.swaps", "strategies.kernel.wide")
 WIDES = some.integers(0, 2**120 - 1) | some.integers(0, 120).map(lambda bits: 2**bits - 1)
 QUICK = settings(max_examples=300, deadline=None)
 

@@ -1,0 +1,158 @@
+"""Machine code from its file to a function that Python can call, without the compiler.
+
+A file is a digest of the rest, the function's name in it, and an object file of LLVM's, linked here by MCJIT
+(llvmlite.binding).  How its arguments are passed is numba's convention (numba/core/callconv.py, CPUCallConv,
+and the ArrayModel of numba/core/datamodel/models.py): a place for what it gives, one for what it raises, and
+then all arguments, tuples and arrays taken apart; an array is its owner and parent (none), its items, their
+bytes, its data, its shape and its strides.
+"""
+
+import ctypes
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from llvmlite import binding  # type: ignore[import-untyped]
+from loguru import logger
+
+ROOT = Path(__file__).resolve().parent.parent
+DIGEST_SIZE = 16
+GIVES = {float: ctypes.c_double, int: ctypes.c_int64, bool: ctypes.c_bool, None: ctypes.c_void_p}
+Code = Callable[..., object]
+
+
+def machine_code(function: Code, like: tuple[object, ...], folder: Path | None) -> Code:
+    """RuntimeError, with what the compiler says, if it can not be compiled."""
+    if folder is not None:
+        return _callable(function, like, *_kept(function, folder))
+    with TemporaryDirectory() as passing:
+        return _callable(function, like, *_kept(function, Path(passing)))
+
+
+def _kept(function: Code, folder: Path) -> tuple[str, bytes]:
+    """Of several that want it at once one makes it.  The digest is of the file in which the function is."""
+    source = blake2b(Path(function.__code__.co_filename).read_bytes(), digest_size=8).hexdigest()
+    name = f"{function.__module__}.{function.__name__}"
+    path = folder / f"{name}.{_processor()}.{source}"
+    if found := _read(path):
+        return found
+    with (folder / "compiling").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if found := _read(path):
+            return found
+        said = _compile(function, path)
+    if found := _read(path):
+        return found
+    raise RuntimeError(f"{name} can not be compiled: {said}")
+
+
+def _read(path: Path) -> tuple[str, bytes] | None:
+    """Nothing of a file that is not there or not whole."""
+    try:
+        kept = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    if kept[:DIGEST_SIZE] != blake2b(kept[DIGEST_SIZE:], digest_size=DIGEST_SIZE).digest():
+        return None
+    name, _, code = kept[DIGEST_SIZE:].partition(b"\n")
+    return name.decode(), code
+
+
+def write(path: Path, name: str, code: bytes) -> None:
+    """What `_read` finds whole or not at all."""
+    kept = name.encode() + b"\n" + code
+    passing = path.with_name(f"{path.name}.{os.getpid()}")
+    passing.write_bytes(blake2b(kept, digest_size=DIGEST_SIZE).digest() + kept)
+    passing.replace(path)
+
+
+def _compile(function: Code, path: Path) -> str:
+    """What the compiler said.  Its file says if it has succeeded: another may have taken its exit code."""
+    name = f"{function.__module__}.{function.__name__}"
+    logger.info("{} is compiled: once, for up to a minute", name)
+    words = [sys.executable, "-m", "strategies.compiling", function.__module__, function.__name__, str(path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
+    ran = subprocess.run(words, capture_output=True, text=True, check=False, env=environment, cwd=ROOT)  # noqa: S603
+    return ran.stderr[-2_000:]
+
+
+@cache
+def _processor() -> str:
+    """Its name, and what it can do: code for another one may not run here."""
+    _initialize()
+    features = binding.get_host_cpu_features().flatten()
+    return f"{binding.get_host_cpu_name()}-{blake2b(features.encode(), digest_size=4).hexdigest()}"
+
+
+@cache
+def _initialize() -> None:
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+
+
+@cache
+def _linker() -> Any:
+    _initialize()
+    machine = binding.Target.from_default_triple().create_target_machine()
+    return binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+
+
+def _callable(function: Code, like: tuple[object, ...], name: str, code: bytes) -> Code:
+    linker = _linker()
+    linker.add_object_file(binding.ObjectFileRef.from_data(code))
+    linker.finalize_object()
+    gives: Any = GIVES[function.__annotations__["return"]]
+    kinds = [ctypes.c_void_p, ctypes.c_void_p, *(kind for each in like for kind in _kinds(each))]
+    called = ctypes.CFUNCTYPE(ctypes.c_int, *kinds)(linker.get_function_address(name))
+
+    def call(*given: object) -> object:
+        found, raised = gives(), ctypes.c_void_p()
+        words = [word for each, one in zip(given, like, strict=True) for word in _words(each, one)]
+        if called(ctypes.addressof(found), ctypes.addressof(raised), *words) != 0:
+            raise ArithmeticError(f"{name} has failed; with NUMBA_DISABLE_JIT=1 Python says where")
+        return found.value
+
+    return call
+
+
+def _kinds(like: object) -> Iterator[Any]:
+    match like:
+        case np.ndarray():
+            yield from [ctypes.c_void_p] * 2 + [ctypes.c_ssize_t] * 2 + [ctypes.c_void_p]
+            yield from [ctypes.c_ssize_t] * (2 * like.ndim)
+        case tuple():
+            yield from (kind for each in like for kind in _kinds(each))
+        case float():
+            yield ctypes.c_double
+        case int():
+            yield ctypes.c_int64
+        case _:
+            raise TypeError(f"no entry is called with {type(like).__name__}")
+
+
+def _words(given: Any, like: object) -> tuple[Any, ...]:
+    if isinstance(like, np.ndarray):
+        if not _is_like(given, like):
+            raise TypeError(f"an array of {like.dtype} in {like.ndim} dimensions, in order, is wanted")
+        data = given.__array_interface__["data"][0]
+        return (None, None, given.size, given.itemsize, data, *given.shape, *given.strides)
+    if isinstance(like, tuple):
+        return tuple(word for each, one in zip(given, like, strict=True) for word in _words(each, one))
+    if isinstance(like, int) and not -(2**63) <= given < 2**63:
+        raise OverflowError(f"{given} does not fit into 64 bits")  # ctypes would cut it off.
+    return (given,)
+
+
+def _is_like(given: Any, like: np.ndarray[Any, Any]) -> bool:
+    """As numba means it: in the order of C, aligned, and to be written to."""
+    if not isinstance(given, np.ndarray) or given.ndim != like.ndim or not given.flags.carray:
+        return False
+    return given.dtype is like.dtype or given.dtype == like.dtype

@@ -1,0 +1,36 @@
+"""Entries of every kind, and some that are wrong."""
+
+from strategies.compiled import compiled
+from strategies.layout import LIKE_ROW, LIKE_TABLE, Floats
+
+
+@compiled(LIKE_TABLE, (1.0, (2, 3)), 4)
+def corner(table: Floats, parts: tuple[float, tuple[int, int]], row: int) -> int:
+    """Where each argument is, if all of them come where they belong."""
+    share, (first, second) = parts
+    return int(table[row, len(table[0]) - 1]) + 100 * first + 10_000 * second + int(1_000_000 * share)
+
+
+@compiled(0, 0)
+def is_less(one: int, other: int) -> bool:
+    return one < other
+
+
+@compiled(0, 0)
+def divided(one: int, other: int) -> int:
+    return one // other
+
+
+@compiled(LIKE_ROW)
+def says_otherwise(row: Floats) -> int:
+    return row[0]
+
+
+@compiled(LIKE_ROW)
+def makes_no_sense(row: Floats) -> float:
+    return row.no_such_thing
+
+
+@compiled("words")
+def of_words(words: str) -> int:
+    return len(words)
