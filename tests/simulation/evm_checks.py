@@ -62,11 +62,17 @@ class EvmNaive(ForkNaive):
 
     def lost_fees(self) -> int:
         gone = {id for id in self.effects.keys() & self.done if not self.chain.receipt(id)}
-        for tx_id in gone:
-            nonce = self.signed[tx_id].nonce
-            taken = nonce in self.chain.stolen_nonces
-            demand(taken or nonce >= self.chain.count(), f"no-guess: {tx_id} is booked, and never was there")
-        return sum(self.effects[id][2] for id in gone)
+        return sum(self.effects[id][2] - self.instead_of(id) for id in gone)
+
+    def instead_of(self, tx_id: str) -> int:
+        """What other bytes of ours have cost under its nonce.  After the end of its order nobody looks."""
+        nonce, order = self.signed[tx_id].nonce, self.signed[tx_id].order
+        under = [id for id, each in self.signed.items() if each.nonce == nonce]
+        others = [real.fee for id in under if (real := self.chain.receipt(id))]
+        unseen = self.chain.deep and order not in self.live and order not in self.latest_ended
+        taken = nonce in self.chain.stolen_nonces or nonce >= self.chain.count() or (unseen and others)
+        demand(taken, f"no-guess: {tx_id} is booked, and never was there")
+        return sum(others) if unseen else 0
 
     def undone(self, tx_id: str) -> bool:
         """Or it was an approval."""
