@@ -12,8 +12,8 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -113,9 +113,13 @@ def _callable(function: Code, like: tuple[object, ...], name: str, code: bytes) 
     kinds = [ctypes.c_void_p, ctypes.c_void_p, *(kind for each in like for kind in _kinds(each))]
     called = ctypes.CFUNCTYPE(ctypes.c_int, *kinds)(linker.get_function_address(name))
 
+    apart = [_taking_apart(each) for each in like]
+
     def call(*given: object) -> object:
         found, raised = gives(), ctypes.c_void_p()
-        words = [word for each, one in zip(given, like, strict=True) for word in _words(each, one)]
+        words: list[Any] = []
+        for each, words_of in zip(given, apart, strict=True):
+            words += words_of(each)
         if called(ctypes.addressof(found), ctypes.addressof(raised), *words) != 0:
             raise ArithmeticError(f"{name} has failed; with NUMBA_DISABLE_JIT=1 Python says where")
         return found.value
@@ -138,21 +142,32 @@ def _kinds(like: object) -> Iterator[Any]:
             raise TypeError(f"no entry is called with {type(like).__name__}")
 
 
-def _words(given: Any, like: object) -> tuple[Any, ...]:
+def _taking_apart(like: object) -> Callable[[Any], Iterable[Any]]:
+    """To the words of one argument.  ctypes looks at floats; what it would not look at is refused here."""
     if isinstance(like, np.ndarray):
-        if not _is_like(given, like):
-            raise TypeError(f"an array of {like.dtype} in {like.ndim} dimensions, in order, is wanted")
-        data = given.__array_interface__["data"][0]
-        return (None, None, given.size, given.itemsize, data, *given.shape, *given.strides)
+        return partial(_words_of_array, like.dtype, like.ndim)
     if isinstance(like, tuple):
-        return tuple(word for each, one in zip(given, like, strict=True) for word in _words(each, one))
-    if isinstance(like, int) and not -(2**63) <= given < 2**63:
+        return partial(_words_of_tuple, [_taking_apart(each) for each in like])
+    return _whole if isinstance(like, int) else _alone
+
+
+def _words_of_array(dtype: np.dtype[Any], dimensions: int, given: Any) -> tuple[Any, ...]:
+    """As numba means it: in the order of C, aligned, and to be written to."""
+    right = isinstance(given, np.ndarray) and given.ndim == dimensions and given.flags.carray
+    if not right or (given.dtype is not dtype and given.dtype != dtype):
+        raise TypeError(f"an array of {dtype} in {dimensions} dimensions, in order, is wanted")
+    return (None, None, given.size, given.itemsize, given.ctypes.data, *given.shape, *given.strides)
+
+
+def _words_of_tuple(apart: list[Callable[[Any], Iterable[Any]]], given: Any) -> list[Any]:
+    return [word for each, words_of in zip(given, apart, strict=True) for word in words_of(each)]
+
+
+def _whole(given: int) -> tuple[int]:
+    if not -(2**63) <= given < 2**63:
         raise OverflowError(f"{given} does not fit into 64 bits")  # ctypes would cut it off.
     return (given,)
 
 
-def _is_like(given: Any, like: np.ndarray[Any, Any]) -> bool:
-    """As numba means it: in the order of C, aligned, and to be written to."""
-    if not isinstance(given, np.ndarray) or given.ndim != like.ndim or not given.flags.carray:
-        return False
-    return given.dtype is like.dtype or given.dtype == like.dtype
+def _alone(given: float) -> tuple[float]:
+    return (given,)

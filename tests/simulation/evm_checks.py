@@ -62,7 +62,16 @@ class EvmNaive(ForkNaive):
 
     def lost_fees(self) -> int:
         gone = {id for id in self.effects.keys() & self.done if not self.chain.receipt(id)}
-        return sum(self.effects[id][2] - self.instead_of(id) for id in gone)
+        return sum(self.effects[id][2] - self.instead_of(id) for id in gone) + self.given_back()
+
+    def given_back(self) -> int:
+        """What approvals without a swap cost less in the blocks to which a reorg has moved them: it is there,
+        and nobody knows of it.
+        """
+        swapped = {each.order for each in self.signed.values() if each.leg == "swap"}
+        alone = [id for id in self.effects.keys() & self.done if self.signed[id].order not in swapped]
+        stand = [(id, real.fee) for id in alone if (real := self.chain.receipt(id))]
+        return sum(max(0, self.effects[id][2] - fee) for id, fee in stand)
 
     def instead_of(self, tx_id: str) -> int:
         """What other bytes of ours have cost under its nonce.  After the end of its order nobody looks."""
