@@ -89,7 +89,7 @@ class Mixer(Member):
         """Once the books and the instruments are there."""
         if not self.complete or self.offered is None or self.follows:
             return
-        # numba, half a second and a hundred megabytes, is for those that step.
+        # numpy and machine code, half a second and fifty megabytes, are for those that step.
         from strategies.mix_shadow import Shadows  # noqa: PLC0415
 
         names, offered = strategies(self.peers), self.offered

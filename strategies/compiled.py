@@ -3,7 +3,7 @@
 Functions are marked, and stay the Python that they are: a `part` is compiled with those that call it, and
 what is `compiled` is an entry that Python calls.  Its code is made once, by a process of its own that alone
 loads numba (strategies/compiling.py), and is read from its file by all others (strategies/native.py), who are
-spared a second and a hundred megabytes.
+spared a second and fifty megabytes.
 
 The files are in a folder whose name is the digest of all code that takes part and of the compiler's version:
 no change anywhere meets old code.  Without a folder to write to, it is made at every start.

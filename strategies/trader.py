@@ -34,7 +34,7 @@ class Trader:
     """Mutable, for speed; `saved` and `restore` copy it."""
 
     def __init__(self, name: str, settings: Settings) -> None:
-        # numpy and compiled code, half a second and many megabytes, are for those that step.
+        # numpy and machine code, half a second and fifty megabytes, are for those that step.
         from strategies import steps  # noqa: PLC0415
 
         self.name, self._settings = name, settings
