@@ -175,7 +175,7 @@ def ten_of(recorded: Recorded) -> Recorded:
 
 
 def warm_start(recording: Path) -> dict[str, float]:
-    """Of the whole command, all code compiled before, Python's too; beside one that only loads the compiler."""
+    """Of the whole command, with all code compiled, Python's too; beside one that only loads the compiler."""
     with TemporaryDirectory() as out:
         kept = {**os.environ, "PYTHONPYCACHEPREFIX": f"{out}/bytecode", "PYTHONDONTWRITEBYTECODE": ""}
         told = {"--recording": str(recording), "--strategy": "momentum", "--out": out}
