@@ -764,6 +764,10 @@ class RunState(StrEnum):
     FAILED = "failed"
 
 
+# Of a stop: so ends the sentence that says what it leaves open.
+GOES_ON = "the next start goes on with them"
+
+
 class StatusReport(Struct, frozen=True):
     """Answer to GetStatus, after a Start or Stop too: accepted is not done, `state` says how far it is."""
 

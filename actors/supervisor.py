@@ -10,6 +10,7 @@ from msgspec import Struct
 from actors import processes
 from actors.base import Actor, Address, ChildExited, Poisoned
 from actors.messages import (
+    GOES_ON,
     Begin,
     Directory,
     Drain,
@@ -279,5 +280,6 @@ class Supervisor(Actor):
 
 def _stays_open(left: tuple[int, int] | None) -> str:
     if left is None:
-        return "the portfolio does not say what stays open: the next start goes on with them"
-    return "{} orders and {} positions stay open: the next start goes on with them".format(*left)
+        return f"the portfolio does not say what stays open: {GOES_ON}"
+    orders, positions = left
+    return f"{orders} orders and {positions} positions stay open: {GOES_ON}"

@@ -26,6 +26,7 @@ from loguru import logger
 ROOT = Path(__file__).resolve().parent.parent
 DIGEST_SIZE = 16
 GIVES = {float: ctypes.c_double, int: ctypes.c_int64, bool: ctypes.c_bool, None: ctypes.c_void_p}
+LINKED: list[Any] = []  # Their code is there as long as they are.
 Code = Callable[..., object]
 
 
@@ -98,8 +99,8 @@ def _initialize() -> None:
     binding.initialize_native_asmprinter()
 
 
-@cache
 def _linker() -> Any:
+    """One for each: numba numbers what it compiles, so in two files one name may stand for two functions."""
     _initialize()
     machine = binding.Target.from_default_triple().create_target_machine()
     return binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
@@ -109,6 +110,7 @@ def _callable(function: Code, like: tuple[object, ...], name: str, code: bytes) 
     linker = _linker()
     linker.add_object_file(binding.ObjectFileRef.from_data(code))
     linker.finalize_object()
+    LINKED.append(linker)
     gives: Any = GIVES[function.__annotations__["return"]]
     kinds = [ctypes.c_void_p, ctypes.c_void_p, *(kind for each in like for kind in _kinds(each))]
     called = ctypes.CFUNCTYPE(ctypes.c_int, *kinds)(linker.get_function_address(name))

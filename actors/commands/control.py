@@ -12,6 +12,7 @@ from actors.commands.refused import DONE, FAILED, CannotRunError
 from actors.commands.view import Progress, picture, say
 from actors.messages import (
     EVERYTHING,
+    GOES_ON,
     KEY,
     SIGNS_NOTHING,
     WALLET,
@@ -82,9 +83,9 @@ def _stopped(report: StatusReport, close_positions: bool) -> int:
     held = len(facts_of(report).positions.open)
     if close_positions and held:
         what = f"{held} positions are" if held > 1 else "a position is"
-        say(f"Stopped, and {what} still open: the next start goes on with them.")
+        say(f"Stopped, and {what} still open: {GOES_ON}.")
         return FAILED
-    say("Stopped.")
+    say(f"Stopped: {report.sentence}." if report.sentence.endswith(GOES_ON) else "Stopped.")
     return DONE
 
 

@@ -16,6 +16,7 @@ from thespian.actors import PoisonMessage
 from actors.base import Actor
 from actors.messages import (
     EVERYTHING,
+    GOES_ON,
     NEVER,
     WALLET,
     AlreadyClosing,
@@ -285,11 +286,7 @@ class World:
         self.quiet = scheduler.steps - max(self.last_mishap, scheduler.released)
         while whole and len(scheduler.seats) > 1 and scheduler.step():
             pass
-        if (
-            naive.live
-            and not naive.blocked
-            and "the next start goes on with them" in self.supervisor.sentence
-        ):
+        if naive.live and not naive.blocked and self.supervisor.sentence.endswith(GOES_ON):
             self.kill_all()  # Somebody was stuck for longer than a drain has patience.
             self.start()
             self.to_the_end(whole)

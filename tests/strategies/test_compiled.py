@@ -10,8 +10,9 @@ from subprocess import PIPE
 
 import numpy as np
 import pytest
+from llvmlite import binding
 
-from strategies import compiled
+from strategies import compiled, native
 from strategies.kernel.curves import deepest
 from tests.strategies import odd
 
@@ -127,6 +128,29 @@ def test_a_file_that_is_not_whole_is_made_again(tmp_path, damage):
     file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]) if damage is None else damage)
     assert step_in(folder, tmp_path)[:2] == ["1.0", "made"]
     assert step_in(folder, tmp_path)[:2] == ["1.0", "found"]
+
+
+TWO = """
+define linkonce_odr i64 @part() {{ ret i64 {} }}
+define i32 @entry(ptr %gives, ptr %raised, i64 %one) {{
+    %found = call i64 @part()
+    store i64 %found, ptr %gives
+    ret i32 0
+}}
+"""
+
+
+def test_what_has_one_name_in_two_files_is_two_functions():
+    def function(one: int) -> int:
+        return one
+
+    found = []
+    for number in (1, 2):
+        native._initialize()
+        machine = binding.Target.from_default_triple().create_target_machine()
+        code = machine.emit_object(binding.parse_assembly(TWO.format(number)))
+        found.append(native._callable(function, (0,), "entry", code))
+    assert [each(0) for each in found] == [1, 2]
 
 
 # -- what an entry is called with ---------------------------------------------------------------------------

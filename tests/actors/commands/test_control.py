@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from actors.commands import control
 from actors.commands.folders import owner, run_dir
+from actors.messages import GOES_ON, Id, RunState, StatusReport
 from storage import log
 from storage.layout import log_path
 
@@ -102,6 +104,13 @@ def test_a_running_system_says_so_and_stops_in_order_when_it_is_told(live):
     assert "all 8 kept" in said
     assert "every promise is kept" in live.ask("wal", "verify").stdout
     assert "Nothing runs on" in live.ask("status", code=2).stderr
+
+
+def test_a_stop_that_leaves_an_order_open_says_so(capsys):
+    sentence = f"1 orders and 0 positions stay open: {GOES_ON}"
+    report = StatusReport(Id("stop"), RunState.DRAINING, sentence, 1, {}, {}, {})
+    assert control._stopped(report, close_positions=False) == 0
+    assert capsys.readouterr().out.strip() == f"Stopped: {sentence}."
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
