@@ -3,11 +3,13 @@
 What it writes is for strategies/native.py, which says in what form.
 """
 
+import ctypes
 import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from strategies import compiled
 from strategies.native import GIVES, write
@@ -24,8 +26,15 @@ def load_without_blas() -> None:
         del sys.modules["scipy.linalg"]
 
 
+def needed_of_numba(library: Any) -> list[str]:
+    """What the code calls and no process has without numba: LLVM would end one that links it."""
+    here = ctypes.CDLL(None)
+    called = [each.name for each in library._final_module.functions if each.is_declaration]
+    return [each for each in called if not each.startswith("llvm.") and not hasattr(here, each)]
+
+
 def main() -> None:
-    """TypeError, if the entry gives something else than it says."""
+    """TypeError, if the entry gives something else than it says, or calls what is not there without numba."""
     module, name, path = sys.argv[1:]
     load_without_blas()
     import numba  # noqa: PLC0415  After what it looks for is hidden.
@@ -40,6 +49,8 @@ def main() -> None:
     says = entry.py_func.__annotations__["return"]
     if says not in GIVES or made.signature.return_type != typeof(says and says()):
         raise TypeError(f"{name} gives {made.signature.return_type}, and says that it gives {says}")
+    if strangers := needed_of_numba(made.library):
+        raise TypeError(f"{name} needs {', '.join(strangers)}, which are there with numba alone")
     _, _, (code, _) = made.library.serialize_using_object_code()
     write(Path(path), made.fndesc.llvm_func_name, code)
 

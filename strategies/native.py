@@ -114,7 +114,6 @@ def _callable(function: Code, like: tuple[object, ...], name: str, code: bytes) 
     gives: Any = GIVES[function.__annotations__["return"]]
     kinds = [ctypes.c_void_p, ctypes.c_void_p, *(kind for each in like for kind in _kinds(each))]
     called = ctypes.CFUNCTYPE(ctypes.c_int, *kinds)(linker.get_function_address(name))
-
     apart = [_taking_apart(each) for each in like]
 
     def call(*given: object) -> object:

@@ -1,5 +1,7 @@
 """Entries of every kind, and some that are wrong."""
 
+import math
+
 from strategies.compiled import compiled
 from strategies.layout import LIKE_ROW, LIKE_TABLE, Floats
 
@@ -29,6 +31,11 @@ def says_otherwise(row: Floats) -> int:
 @compiled(LIKE_ROW)
 def makes_no_sense(row: Floats) -> float:
     return row.no_such_thing
+
+
+@compiled(1.0)
+def needs_numba(one: float) -> float:
+    return math.gamma(one)
 
 
 @compiled("words")

@@ -198,3 +198,5 @@ def test_what_can_not_be_compiled_says_why():
         odd.says_otherwise(np.zeros(1))
     with pytest.raises(RuntimeError, match=r"(?s)makes_no_sense can not be compiled: .*no_such_thing"):
         odd.makes_no_sense(np.zeros(1))
+    with pytest.raises(RuntimeError, match="needs_numba needs numba_gamma, which are there with numba alone"):
+        odd.needs_numba(1.0)
