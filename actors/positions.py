@@ -33,6 +33,7 @@ from actors.messages import (
 )
 from actors.wisher import PORTFOLIO, Wisher
 from chains.pool import value_of
+from storage.holdings import freed_since
 from storage.trades import local
 from strategies.exits import Watch, after_bar, watch_of
 
@@ -173,7 +174,7 @@ class Positions(Wisher):
     def _claimed(self, token: Asset, at_ns: int) -> bool:
         """What is being sold is not sold again; an order that ends at a tick still has the token at it."""
         books = self.replica.books
-        return token in books.claims or books.freed_at_ns.get(token, 0) >= at_ns
+        return token in books.claims or freed_since(books, token, at_ns)
 
     def _decided(self, answer: Approved | Refused | AlreadyClosing, sender: Address) -> None:
         self.heard(answer, sender)

@@ -37,6 +37,7 @@ from actors.messages import (
     Ticks,
 )
 from actors.wisher import Wish, Wisher
+from storage.holdings import freed_since
 from storage.trades import local
 from strategies.trader import Saved, Trader, decoded, encoded
 
@@ -109,7 +110,7 @@ class Strategist(Wisher):
         books = self.replica.books
         holder = books.order(books.claims[token]) if token in books.claims else None
         was_open = holder is not None and holder.at_ns < before_ns
-        if not was_open and books.freed_at_ns.get(token, 0) < before_ns:
+        if not was_open and not freed_since(books, token, before_ns):
             position = books.positions.get(token)
             self.trader.held(token, position is not None and position.strategy == self.strategy)
 

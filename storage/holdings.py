@@ -218,6 +218,11 @@ def of_another(books: Books, wallet: str, chain: str) -> str:
     )
 
 
+def freed_since(books: Books, token: Asset, at_ns: int) -> bool:
+    """Whether an order ended at this tick, at which the token was still its own, or after it."""
+    return books.freed_at_ns.get(token, 0) >= at_ns
+
+
 def last_final(books: Books, body: Outcome | Finalized) -> BlockId | None:
     """Once this is written: orders need not end in the order of their blocks."""
     found = [each for each in (books.last_final, getattr(body, "in_block", None)) if each is not None]

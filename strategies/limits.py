@@ -26,7 +26,7 @@ from storage.amounts import to_units
 from storage.books import DAY_NS, Books, Position
 from storage.config import Limits, Settings
 from storage.config_strategies import Mix
-from storage.holdings import at_most
+from storage.holdings import at_most, freed_since
 from storage.recovery import is_paid
 from strategies.mix import budget_bps
 from strategies.sizing import Books as Room
@@ -142,7 +142,7 @@ def sell(books: Books, wish: Close, terms: Terms) -> Verdict:
         return _claimed(books, wish, holder, position)
     if position is None:
         return Refusal.POSITION_NOT_FOUND
-    if wish.reason in WATCHED and books.freed_at_ns.get(wish.token, 0) >= wish.at_ns:
+    if wish.reason in WATCHED and freed_since(books, wish.token, wish.at_ns):
         return Refusal.TOKEN_CLAIMED  # Who watches had read ahead, and could not know of the order.
     amount = sell_amount(position.quantity, wish.portion_bps)
     if amount <= 0:

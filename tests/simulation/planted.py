@@ -359,7 +359,7 @@ MUTANTS = (
         "for each in self.outcomes if each.at_ns < first]",
         "for each in self.outcomes]",
         also=(
-            ("actors/strategist.py", "books.freed_at_ns.get(token, 0) < before_ns", "before_ns"),
+            ("actors/strategist.py", " and not freed_since(books, token, before_ns)", ""),
             ("actors/strategist.py", "self.trader.through_ns <= freed_ns < at_ns", "freed_ns"),
         ),
         harness=COMPARED,
