@@ -5,8 +5,8 @@ what is `compiled` is an entry that Python calls.  Its code is made once, by a p
 loads numba (strategies/compiling.py), and is read from its file by all others (strategies/native.py), who are
 spared a second and fifty megabytes.
 
-The files are in a folder whose name is the digest of all code that takes part and of the compiler's version:
-no change anywhere meets old code.  Without a folder to write to, it is made at every start.
+The files are in a folder whose name is the digest of all code that can take part and of the compiler's
+version: no change anywhere meets old code.  What can not be kept is made at every start.
 
 With NUMBA_DISABLE_JIT=1 all of it runs as Python, with the same results to the bit: fastmath stays off, and
 nothing is used that numba and Python round differently.
@@ -14,6 +14,7 @@ nothing is used that numba and Python round differently.
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache, cached_property, update_wrapper
 from hashlib import blake2b
 from importlib.metadata import version
@@ -21,9 +22,6 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 HERE = Path(__file__).resolve().parent
-BESIDE = {
-    "messages.py", "layout.py", "product.py", "in_128_bits.py", "compiled.py", "native.py", "compiling.py",
-}  # fmt: skip
 F = TypeVar("F", bound=Callable[..., object])
 
 # numba's `njit`, in a process that compiles.
@@ -33,31 +31,34 @@ likes: dict[str, tuple[object, ...]] = {}
 
 
 def digest() -> str:
-    """Of every file that is compiled, of those whose numbers are compiled in, and of the compiler."""
+    """Of every file whose functions or numbers can be compiled in, and of the compiler."""
     found = blake2b(digest_size=8)
     for path in [*sorted(HERE.rglob("*.py")), HERE.parent / "actors/messages.py"]:
-        text = path.read_bytes()
-        if b"strategies.compiled" in text or path.name in BESIDE:
-            found.update(text)
+        found.update(path.read_bytes())
     found.update(f"{version('numba')} {version('llvmlite')}".encode())
     return found.hexdigest()
 
 
+OURS = digest()  # Of the code that is running, whatever becomes of its files.
+
+
 def places() -> Iterator[Path]:
-    """Where machine code may be kept: in the checkout, else in the user's own cache."""
+    """Where machine code may be kept: in the checkout, else in the user's own cache, if he has one."""
     yield HERE.parent / ".kernels"
-    yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "holdfast"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "")
+    with suppress(RuntimeError):  # Of a user without a home.
+        yield (cache if cache.is_absolute() else Path("~/.cache").expanduser()) / "holdfast"
 
 
 def kept_in(folders: Iterator[Path]) -> Path | None:
     """The first of the folders that can be written to."""
     for folder in folders:
         try:
-            (folder / digest()).mkdir(parents=True, exist_ok=True)
+            (folder / OURS).mkdir(parents=True, exist_ok=True)
         except OSError:
             continue
-        if os.access(folder / digest(), os.W_OK):
-            return folder / digest()
+        if os.access(folder / OURS, os.W_OK):
+            return folder / OURS
     return None
 
 
@@ -92,8 +93,9 @@ class Entry:
 def compiled(*like: object) -> Callable[[F], F]:
     """An entry, called with values like these: floats, whole numbers, arrays, tuples of them.
 
-    TypeError, if it is called with others.  It gives a float, a whole number, a bool or nothing, and makes no
-    arrays: their references need not be counted, which would take longer than all else that is done to a bar.
+    TypeError, ValueError, OverflowError or ctypes.ArgumentError, if it is called with others; RuntimeError,
+    if it fails or can not be compiled.  It gives a float, a whole number, a bool or nothing, and makes no
+    arrays: to count references to them would take longer than all else that is done to a bar.
     """
 
     def mark(function: F) -> F:

@@ -1,4 +1,4 @@
-"""The compiler, in a process of its own: `python -m strategies.compiling MODULE ENTRY FILE`.
+"""The compiler, in a process of its own: `python -m strategies.compiling MODULE ENTRY DIGEST FILE`.
 
 What it writes is for strategies/native.py, which says in what form.
 """
@@ -35,7 +35,7 @@ def needed_of_numba(library: Any) -> list[str]:
 
 def main() -> None:
     """TypeError, if the entry gives something else than it says, or calls what is not there without numba."""
-    module, name, path = sys.argv[1:]
+    module, name, digest, path = sys.argv[1:]
     load_without_blas()
     import numba  # noqa: PLC0415  After what it looks for is hidden.
 
@@ -45,7 +45,11 @@ def main() -> None:
     entry = getattr(import_module(module), name)
     kinds = tuple(typeof(each) for each in compiled.likes[f"{module}.{name}"])
     entry.compile(kinds)
+    if compiled.digest() != digest:
+        raise RuntimeError("its files have changed since the program was started: start it again")
     made = entry.overloads[kinds]
+    if made.library.has_dynamic_globals:
+        raise TypeError(f"{name} has the address of an array in it; of a small one, in order, it has a copy")
     says = entry.py_func.__annotations__["return"]
     if says not in GIVES or made.signature.return_type != typeof(says and says()):
         raise TypeError(f"{name} gives {made.signature.return_type}, and says that it gives {says}")

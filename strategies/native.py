@@ -12,54 +12,82 @@ import fcntl
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from llvmlite import binding  # type: ignore[import-untyped]
 from loguru import logger
 
+from strategies import compiled
+
 ROOT = Path(__file__).resolve().parent.parent
 DIGEST_SIZE = 16
 GIVES = {float: ctypes.c_double, int: ctypes.c_int64, bool: ctypes.c_bool, None: ctypes.c_void_p}
 LINKED: list[Any] = []  # Their code is there as long as they are.
+PATIENCE_SECONDS = 120
 Code = Callable[..., object]
+Made = tuple[str, bytes]  # The function's name in it, and an object file.
 
 
 def machine_code(function: Code, like: tuple[object, ...], folder: Path | None) -> Code:
     """RuntimeError, with what the compiler says, if it can not be compiled."""
-    if folder is not None:
-        return _callable(function, like, *_kept(function, folder))
-    with TemporaryDirectory() as passing:
-        return _callable(function, like, *_kept(function, Path(passing)))
+    name, code = _compiled(function) if folder is None else _kept(function, folder)
+    return _callable(function, like, name, code)
 
 
-def _kept(function: Code, folder: Path) -> tuple[str, bytes]:
+def _kept(function: Code, folder: Path) -> Made:
     """Of several that want it at once one makes it.  The digest is of the file in which the function is."""
     source = blake2b(Path(function.__code__.co_filename).read_bytes(), digest_size=8).hexdigest()
-    name = f"{function.__module__}.{function.__name__}"
-    path = folder / f"{name}.{_processor()}.{source}"
+    path = folder / f"{_name(function)}.{_processor()}.{source}"
     if found := _read(path):
         return found
-    with (folder / "compiling").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _in_turn(path):
         if found := _read(path):
             return found
-        said = _compile(function, path)
-    if found := _read(path):
+        found = _compiled(function)
+        try:
+            write(path, *found)
+        except OSError as error:
+            logger.warning("{} is not kept, and is made again at the next start: {}", _name(function), error)
         return found
-    raise RuntimeError(f"{name} can not be compiled: {said}")
 
 
-def _read(path: Path) -> tuple[str, bytes] | None:
-    """Nothing of a file that is not there or not whole."""
+@contextmanager
+def _in_turn(path: Path) -> Iterator[None]:
+    """A lock saves work, and no more: after a while, or where there are none, it goes on without."""
+    try:
+        lock = path.with_name(f"{path.name}.lock").open("a")
+    except OSError:
+        yield
+        return
+    with lock:
+        end = time.monotonic() + PATIENCE_SECONDS
+        with suppress(OSError):
+            while not _locked(lock) and time.monotonic() < end:
+                time.sleep(0.1)
+        yield
+
+
+def _locked(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read(path: Path) -> Made | None:
+    """Nothing of a file that is not there, not whole, or not for us to read."""
     try:
         kept = path.read_bytes()
-    except FileNotFoundError:
+    except OSError:
         return None
     if kept[:DIGEST_SIZE] != blake2b(kept[DIGEST_SIZE:], digest_size=DIGEST_SIZE).digest():
         return None
@@ -71,18 +99,34 @@ def write(path: Path, name: str, code: bytes) -> None:
     """What `_read` finds whole or not at all."""
     kept = name.encode() + b"\n" + code
     passing = path.with_name(f"{path.name}.{os.getpid()}")
-    passing.write_bytes(blake2b(kept, digest_size=DIGEST_SIZE).digest() + kept)
-    passing.replace(path)
+    try:
+        passing.write_bytes(blake2b(kept, digest_size=DIGEST_SIZE).digest() + kept)
+        passing.replace(path)
+    finally:
+        passing.unlink(missing_ok=True)
 
 
-def _compile(function: Code, path: Path) -> str:
-    """What the compiler said.  Its file says if it has succeeded: another may have taken its exit code."""
-    name = f"{function.__module__}.{function.__name__}"
-    logger.info("{} is compiled: once, for up to a minute", name)
-    words = [sys.executable, "-m", "strategies.compiling", function.__module__, function.__name__, str(path)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
-    ran = subprocess.run(words, capture_output=True, text=True, check=False, env=environment, cwd=ROOT)  # noqa: S603
-    return ran.stderr[-2_000:]
+def _compiled(function: Code) -> Made:
+    """The file says if it has succeeded, for another may have taken the exit code.  What NUMBA_ variables say
+    would be in the code, and in no file's name.
+    """
+    logger.info("{} is compiled: once, for up to a minute", _name(function))
+    with TemporaryDirectory() as passing:
+        path = Path(passing) / "code"
+        of_it = (function.__module__, function.__name__, compiled.OURS, str(path))
+        words = [sys.executable, "-m", "strategies.compiling", *of_it]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+        environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
+        ran = subprocess.run(  # noqa: S603
+            words, capture_output=True, text=True, check=False, env=environment, cwd=passing
+        )
+        if (found := _read(path)) is None:
+            raise RuntimeError(f"{_name(function)} can not be compiled: {ran.stderr[-2_000:]}")
+        return found
+
+
+def _name(function: Code) -> str:
+    return f"{function.__module__}.{function.__name__}"
 
 
 @cache
@@ -122,7 +166,7 @@ def _callable(function: Code, like: tuple[object, ...], name: str, code: bytes) 
         for each, words_of in zip(given, apart, strict=True):
             words += words_of(each)
         if called(ctypes.addressof(found), ctypes.addressof(raised), *words) != 0:
-            raise ArithmeticError(f"{name} has failed; with NUMBA_DISABLE_JIT=1 Python says where")
+            raise RuntimeError(f"{_name(function)} has failed; with NUMBA_DISABLE_JIT=1 Python says where")
         return found.value
 
     return call
@@ -137,7 +181,7 @@ def _kinds(like: object) -> Iterator[Any]:
             yield from (kind for each in like for kind in _kinds(each))
         case float():
             yield ctypes.c_double
-        case int():
+        case int() if not isinstance(like, bool):
             yield ctypes.c_int64
         case _:
             raise TypeError(f"no entry is called with {type(like).__name__}")
@@ -154,7 +198,7 @@ def _taking_apart(like: object) -> Callable[[Any], Iterable[Any]]:
 
 def _words_of_array(dtype: np.dtype[Any], dimensions: int, given: Any) -> tuple[Any, ...]:
     """As numba means it: in the order of C, aligned, and to be written to."""
-    right = isinstance(given, np.ndarray) and given.ndim == dimensions and given.flags.carray
+    right = type(given) in {np.ndarray, np.recarray} and given.ndim == dimensions and given.flags.carray
     if not right or (given.dtype is not dtype and given.dtype != dtype):
         raise TypeError(f"an array of {dtype} in {dimensions} dimensions, in order, is wanted")
     return (None, None, given.size, given.itemsize, given.ctypes.data, *given.shape, *given.strides)

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from strategies.compiled import compiled
 from strategies.layout import LIKE_ROW, LIKE_TABLE, Floats
 
@@ -36,6 +38,19 @@ def makes_no_sense(row: Floats) -> float:
 @compiled(1.0)
 def needs_numba(one: float) -> float:
     return math.gamma(one)
+
+
+EVERY_OTHER = np.arange(8.0)[::2]
+
+
+@compiled(0)
+def has_an_address(place: int) -> float:
+    return EVERY_OTHER[place]
+
+
+@compiled(True)
+def of_a_bool(one: bool) -> int:
+    return 1 if one else 0
 
 
 @compiled("words")
