@@ -97,9 +97,12 @@ class VenueKeeper(Member):
         self._recover(max(met.head_ns, self.replica.books.last_order_ns))
 
     def _quarantine_wallet(self, sentence: str, nonce: int) -> None:
-        """single-writer: it signs nothing any more.  Once that is in the books, we begin."""
+        """single-writer: it signs nothing any more.  Once that is in the books, we begin; one that was lifted
+        since is another.
+        """
         logger.critical("the wallet is quarantined: {}", sentence)
-        halt = halting(Id(f"foreign/{nonce}"), KEY, sentence, self.replica.books.last_order_ns)
+        id = Id(f"foreign/{nonce}/{self.replica.lsn}")
+        halt = halting(id, KEY, sentence, self.replica.books.last_order_ns)
         self.ask(halt.id, WAL, halt)
 
     def _recover(self, now_ns: int) -> None:

@@ -7,9 +7,11 @@ from msgspec import Struct, json
 from actors.commands.apart import answered_apart
 from actors.commands.keystore import with_wallet
 from actors.commands.refused import CannotRunError
+from actors.messages import KEY
+from chains.venue import Met, Unanswered
 from storage.books import Books
 from storage.config import Settings
-from storage.recovery import under_way
+from storage.recovery import unsettled
 
 
 class Compared(Struct, frozen=True):
@@ -24,8 +26,10 @@ def compared(settings: Settings, books: Books) -> Compared:
 
     While an order can still change, or be undone, nobody can say what the wallet must have.
     """
-    if open_orders := len(under_way(books)):
-        return Compared(unknown=f"{open_orders} orders are not final yet")
+    if unsettled(books):
+        return Compared(unknown=f"{len(books.live) + len(books.booked)} orders are not final yet")
+    if KEY in books.halts:
+        return Compared(unknown=f"the wallet is quarantined: {books.halts[KEY]}")
     if not books.ledger.accounts:
         return Compared(unknown="the books are empty")
     known = with_wallet(settings)
@@ -44,11 +48,17 @@ async def _met(settings: Settings, books: Books) -> Compared:
     from chains.evm.desk import desk_of  # noqa: PLC0415
     from chains.evm.nodes import nodes_of  # noqa: PLC0415
     from chains.evm.venue import EvmVenue  # noqa: PLC0415
-    from chains.venue import Unanswered  # noqa: PLC0415
 
     nodes = nodes_of(settings.evm)
     try:
         met = await EvmVenue(nodes, desk_of(settings)).meet(books)
     finally:
         await nodes.close()
-    return Compared(unknown=met.sentence) if isinstance(met, Unanswered) else Compared(strange=met.strange)
+    return told(met)
+
+
+def told(met: Met | Unanswered) -> Compared:
+    """What a stranger has done with the wallet does not agree either."""
+    if isinstance(met, Unanswered):
+        return Compared(unknown=met.sentence)
+    return Compared(strange=met.foreign or met.strange)

@@ -23,15 +23,16 @@ from actors.messages import (
 from chains.asking import at_once
 from chains.evm.evidence import Chain as Depths
 from chains.evm.evidence import Question, View, seen
-from chains.venue import Receipt, Unanswered
+from chains.venue import Met, Receipt, Unanswered
 from storage import logs
 from storage.shortage import Purse
-from storage.trades import local, opening
+from storage.trades import lifting, local, opening
 from tests.actors.alone import alone
 from tests.deals import GAS, UNIT, USDC, WBTC, WETH, Desk, order
 
 SECOND_NS = 10**9
 PEERS = ("wal", "supervisor", "market", "portfolio", "signer")
+FOREIGN = Met(1, {}, "", "0x1", 7, "7 nonces are used, and the log knows of 5")
 DEPTHS = Depths(1, 4, 60 * SECOND_NS)
 
 
@@ -58,6 +59,9 @@ class Chain:
     async def purse(self, asset):
         assert asset == GAS
         return Purse(self.used, self.gas) if self.gas is not None else Unanswered("down")
+
+    async def meet(self, _):
+        return FOREIGN
 
     async def prepare(self, *_):
         self.prepared += 1
@@ -219,3 +223,18 @@ def test_a_wallet_that_a_stranger_uses_while_an_order_waits_for_gas_signs_nothin
 def test_a_node_that_is_behind_says_nothing_of_gas_that_has_come(kept):
     kept.chain.gas, kept.chain.used = 500, 0
     assert kept.look() == []
+
+
+def test_a_wallet_that_a_stranger_has_used_is_quarantined_again_after_a_lift(kept):
+    """Else the halt would be the one of before, which is written and not in force, and nobody would begin."""
+    halts = []
+    for number in (1, 2):
+        kept.actor.follows = False
+        before = len(kept.actor.told)
+        kept.actor._met(FOREIGN)
+        (halt,) = [said for _, said in kept.actor.told[before:] if isinstance(said, Append)]
+        halts.append(halt.id)
+        kept.write(halt)
+        assert KEY in kept.actor.replica.books.halts
+        kept.write(lifting(f"lift {number}", KEY, "it was me", 2))
+    assert halts[0] != halts[1]
