@@ -764,7 +764,8 @@ class RunState(StrEnum):
     FAILED = "failed"
 
 
-# Of a stop: so ends the sentence that says what it leaves open.
+# What a supervisor says at the end of a stop; so ends the sentence if something stays open.
+SAVES = "saves its state"
 GOES_ON = "the next start goes on with them"
 
 

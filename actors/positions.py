@@ -211,17 +211,20 @@ class Positions(Wisher):
         self.ask(id, WAL, Append(id, (local(id, state, self.seen_ns),)))
 
     def facts(self) -> dict[str, Any]:
-        return {"lsn": self.replica.lsn, "open": [self._shown(token) for token in self.watches]}
+        held = self.replica.books.positions
+        return {"lsn": self.replica.lsn, "open": [self._shown(token) for token in held]}
 
     def _shown(self, token: Asset) -> dict[str, Any]:
-        position, watch = self.replica.books.positions[token], self.watches[token]
-        price = self.prices.get(token)
-        value = None if price is None else value_of(position.quantity, price, self.instruments[token])
+        """Also before there is a market; nobody knows what it is worth then."""
+        position, watch = self.replica.books.positions[token], self.watches.get(token)
+        price, value = self.prices.get(token), None
+        if price is not None and token in self.instruments:
+            value = value_of(position.quantity, price, self.instruments[token])
         return {
             "token": token,
             "quantity": position.quantity,
             "cost": position.cost,
-            "entry_price": watch.entry_price,
+            "entry_price": watch and watch.entry_price,
             "last_price": price,
             "unrealised": None if value is None else value - position.cost,
         }

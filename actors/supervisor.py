@@ -11,6 +11,7 @@ from actors import processes
 from actors.base import Actor, Address, ChildExited, Poisoned
 from actors.messages import (
     GOES_ON,
+    SAVES,
     Begin,
     Directory,
     Drain,
@@ -125,8 +126,10 @@ class Supervisor(Actor):
 
     # -- the conversation with the launcher --------------------------------------------------------------
     def report(self, id: Any) -> StatusReport:
+        """Who has no books yet says nothing of what is in them."""
+        known = {role: facts for role, facts in self.seen.items() if role in self.ready}
         return StatusReport(
-            id, self.state, self.sentence, self.epoch, dict(self.restarts.counts), dict(self.seen),
+            id, self.state, self.sentence, self.epoch, dict(self.restarts.counts), known,
             {role: int(facts.get("pid", 0)) for role, facts in self.seen.items()},
             self.run.mode if self.start else "",
         )  # fmt: skip
@@ -254,7 +257,7 @@ class Supervisor(Actor):
         nothing = self.left == (0, 0)
         if self.settled_at is None and (patience or (waited >= 2 * PING_SECONDS and nothing)):
             self.settled_at = self.number
-            self.sentence = "saves its state" if nothing else _stays_open(self.left)
+            self.sentence = SAVES if nothing else _stays_open(self.left)
             self._send(MARKET, Drain(False))
             for role in self.actors:
                 self._send(role, SaveState())

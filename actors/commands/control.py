@@ -14,6 +14,7 @@ from actors.messages import (
     EVERYTHING,
     GOES_ON,
     KEY,
+    SAVES,
     SIGNS_NOTHING,
     WALLET,
     GetStatus,
@@ -49,15 +50,22 @@ def process(data_dir: Path, role: str) -> int:
     return DONE
 
 
+def _halts(report: StatusReport) -> dict[str, str]:
+    halts = facts_of(report).portfolio.halts
+    if halts is None:
+        raise CannotRunError("The run does not know yet what is halted: try again in a moment.")
+    return halts
+
+
 def stop(data_dir: Path, close_positions: bool, seconds: float) -> int:
     """Accepted is not done: says both, each when it is true."""
     system, supervisor, report = _reached(data_dir)
-    halts = facts_of(report).portfolio.halts
-    if close_positions and halts.keys() & SIGNS_NOTHING:
+    if close_positions and _halts(report).keys() & SIGNS_NOTHING:
         raise CannotRunError(
             "The wallet is halted, so nothing can be sold: lift that first, or stop without."
         )
-    system.tell(supervisor, Stop(Id("stop"), close_positions))
+    wanted = Stop(Id("stop"), close_positions)
+    system.tell(supervisor, wanted)
     answer = system.ask(supervisor, GetStatus(Id("stop-accepted")), PATIENCE_SECONDS)  # Heard after the stop.
     if not isinstance(answer, StatusReport) or answer.state not in TAKEN:
         raise CannotRunError("The run did not take the stop: try again, or look at `run.py status`.")
@@ -73,20 +81,22 @@ def stop(data_dir: Path, close_positions: bool, seconds: float) -> int:
         time.sleep(0.1)
         if system.admin_pid is None:
             continue  # The launcher adds up and gives the folder back.
+        if report.state not in TAKEN:
+            system.tell(supervisor, wanted)  # To the successor of one who has heard it.
         now = system.ask(supervisor, GetStatus(Id(f"stop-{time.monotonic_ns()}")), 1.0)
         report = now if isinstance(now, StatusReport) else report
+        supervisor = supervisor if isinstance(now, StatusReport) else system.find(SUPERVISOR) or supervisor
     raise CannotRunError(f"Not stopped after {seconds:.0f} s ({going_on(report)}); it is still at it.")
 
 
 def _stopped(report: StatusReport, close_positions: bool) -> int:
-    """A close that has left something open is not done."""
-    held = len(facts_of(report).positions.open)
-    if close_positions and held:
-        what = f"{held} positions are" if held > 1 else "a position is"
-        say(f"Stopped, and {what} still open: {GOES_ON}.")
+    """A close that leaves something open is not done; nor is a stop that nobody has seen come to its end."""
+    if report.state is not RunState.STOPPED and not report.sentence.endswith((GOES_ON, SAVES)):
+        say(f"It has ended without a word ({going_on(report)}): its logs say why; the next start goes on.")
         return FAILED
-    say(f"Stopped: {report.sentence}." if report.sentence.endswith(GOES_ON) else "Stopped.")
-    return DONE
+    left = report.sentence.endswith(GOES_ON)
+    say(f"Stopped: {report.sentence}." if left else "Stopped.")
+    return FAILED if close_positions and left else DONE
 
 
 def halt(data_dir: Path, scope: str, reason: str) -> int:
@@ -103,7 +113,7 @@ def lift(data_dir: Path, scope: str, reason: str) -> int:
     if scope not in LIFTED or not reason.strip():
         raise CannotRunError(f"--scope is {' or '.join(LIFTED)}, and --reason says why it is safe to go on.")
     _, _, report = _reached(data_dir)
-    halts = facts_of(report).portfolio.halts
+    halts = _halts(report)
     if scope not in halts:
         there = ", ".join(halts) or "nothing"
         raise CannotRunError(f'"{scope}" is not halted ({there} is): see `run.py status`, and --scope.')
@@ -118,7 +128,8 @@ def _latch(data_dir: Path, message: Halt | Lift, scope: str, on: bool) -> int:
         system.tell(supervisor, message)
         time.sleep(0.1)
         report = system.ask(supervisor, GetStatus(Id(f"latch-{time.monotonic_ns()}")), 1.0)
-        if isinstance(report, StatusReport) and (scope in facts_of(report).portfolio.halts) is on:
+        halts = facts_of(report).portfolio.halts if isinstance(report, StatusReport) else None
+        if halts is not None and (scope in halts) is on:
             say(f"Halted: {HALTED[scope]} until `run.py lift --scope {scope}`." if on else "Lifted.")
             return DONE
     raise CannotRunError("The run did not answer in time: look at `run.py status`, and try again.")

@@ -1,4 +1,4 @@
-"""What a StatusReport's facts hold, role by role.  Money that is not reported stays unknown, never 0."""
+"""What a StatusReport's facts hold, role by role.  What is not reported is unknown: None, not 0 or empty."""
 
 from typing import Any, TypeVar
 
@@ -38,9 +38,9 @@ class PortfolioFacts(Struct, frozen=True):
     refusals: dict[str, int] = {}
     orders: int = 0
     fills: int = 0
-    open_orders: tuple[Any, ...] = ()
+    open_orders: tuple[Any, ...] | None = None
     unsettled: Units | None = None
-    halts: dict[str, str] = {}
+    halts: dict[str, str] | None = None
     budgets: dict[str, int] = {}  # Basis points, where there is a mix.
     rebalanced_ns: int | None = None
 
@@ -60,7 +60,7 @@ class OpenPosition(Struct, frozen=True):
 
 
 class PositionsFacts(Struct, frozen=True):
-    open: tuple[OpenPosition, ...] = ()
+    open: tuple[OpenPosition, ...] | None = None
 
 
 class ShadowFacts(Struct, frozen=True):
@@ -121,6 +121,8 @@ def going_on(report: StatusReport) -> str:
     """What a stop still waits for, in words."""
     facts = facts_of(report)
     symbols, orders = facts.market.symbols, facts.executor.in_flight or facts.portfolio.open_orders
+    if orders is None:
+        return f"{report.state.value}; what is open is not known yet"
     waits = [f"order {readable(_id_of(order), symbols)}" for order in orders]
     if facts.executor.unknown:
         waits.append(f"{facts.executor.unknown} orders whose outcome the venue has not told yet")

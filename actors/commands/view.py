@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from actors.commands.facts import Facts, facts_of
+from actors.commands.facts import Facts, OpenPosition, facts_of
 from actors.commands.naming import brief, named, readable, shortened
 from actors.messages import BPS, PRICE_SCALE, Price, RunState, StatusReport
 from storage.config_evm import NATIVE_DECIMALS
@@ -108,14 +108,20 @@ def screen(console: Console, wanted: bool) -> Screen:
 def line(report: StatusReport, progress: Progress) -> str:
     """It says which of all lines are about real money."""
     facts = facts_of(report)
-    portfolio, positions = facts.portfolio, len(facts.positions.open)
+    portfolio, positions = facts.portfolio, facts.positions.open
     live = "LIVE " if report.mode == LIVE else ""
     return (
         f"{live}{report.state.value}: {progress.words(facts)}; "
         f"equity {_money(facts, portfolio.equity_cost)}, "
-        f"{positions} position{'' if positions == 1 else 's'}, {portfolio.fills} fills, "
+        f"{_counted(positions)}, {portfolio.fills} fills, "
         f"{len(facts.executor.in_flight)} in flight, log at {facts.wal.lsn}"
     )
+
+
+def _counted(positions: tuple[OpenPosition, ...] | None) -> str:
+    if positions is None:
+        return f"{NOT_KNOWN} positions"
+    return f"{len(positions)} position{'' if len(positions) == 1 else 's'}"
 
 
 def picture(report: StatusReport, progress: Progress) -> RenderableType:
@@ -137,7 +143,7 @@ def _headline(report: StatusReport, facts: Facts, progress: Progress) -> Rendera
     text.append(
         f"   {shortened(facts.market.feed)}\n{progress.words(facts)}   {report.sentence}", style="default"
     )
-    for scope, reason in facts.portfolio.halts.items():
+    for scope, reason in (facts.portfolio.halts or {}).items():
         text.append(f"\nHALTED ({scope}): {reason}", style="bold red")
     for sentence in facts.executor.short_of_gas.values():
         text.append(f"\nBLOCKED: {sentence}", style="bold red")
@@ -173,7 +179,7 @@ def _prices(facts: Facts) -> Table:
 
 def _books(facts: Facts) -> Table:
     portfolio, table = facts.portfolio, _table("Books", "", _name(facts, facts.portfolio.quote or ""))
-    unrealised = [position.unrealised for position in facts.positions.open]
+    unrealised = [position.unrealised for position in facts.positions.open or ()]
     known = None if None in unrealised else sum(amount for amount in unrealised if amount is not None)
     rows = {
         "free": portfolio.free, "reserved": portfolio.reserved, "in positions, at cost": portfolio.cost,
@@ -216,7 +222,7 @@ def _health(report: StatusReport) -> Table:
 
 def _positions(facts: Facts) -> Table:
     table = _table("Positions", "token", "quantity", "cost", "entry", "last", "unrealised")
-    for position in facts.positions.open:
+    for position in facts.positions.open or ():
         decimals = facts.market.token_decimals.get(position.token)
         table.add_row(
             Text(_name(facts, position.token)),

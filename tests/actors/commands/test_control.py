@@ -113,6 +113,31 @@ def test_a_stop_that_leaves_an_order_open_says_so(capsys):
     assert capsys.readouterr().out.strip() == f"Stopped: {sentence}."
 
 
+def test_a_close_that_leaves_something_open_or_unknown_is_not_done():
+    for left in ("0 orders and 2 positions stay open", "the portfolio does not say what stays open"):
+        report = StatusReport(Id("stop"), RunState.DRAINING, f"{left}: {GOES_ON}", 1, {}, {}, {})
+        assert control._stopped(report, close_positions=True) == 1
+
+
+def test_an_end_that_nobody_has_seen_is_no_stop(capsys):
+    report = StatusReport(Id("stop"), RunState.DRAINING, "finishes what is under way", 1, {}, {}, {})
+    assert control._stopped(report, close_positions=False) == 1
+    assert "ended without a word (draining; what is open is not known yet)" in capsys.readouterr().out
+
+
+def test_a_stop_is_told_again_to_the_successor_of_a_supervisor_that_died(live):
+    command = [sys.executable, RUN, "stop", "--data-dir", str(live.data_dir)]
+    wal = int(live.ask("status", "--process", "wal").stdout)
+    supervisor = int(Path(f"/proc/{wal}/stat").read_text().rpartition(")")[2].split()[1])
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as stopping:
+        assert stopping.stdout.readline().startswith("Accepted")
+        os.kill(supervisor, signal.SIGKILL)
+        said, _ = stopping.communicate(timeout=60)
+    assert (stopping.returncode, said) == (0, "Stopped.\n")
+    code, said = live.launcher.communicate(timeout=40)[0], live.launcher.returncode
+    assert said == 0, code
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_in_order_with_exit_code_0_and_nothing_left(live, number):
     os.kill(live.launcher.pid, number)

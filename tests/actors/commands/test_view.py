@@ -199,4 +199,10 @@ def test_what_a_stop_waits_for_is_named():
     assert going_on(report(RunState.DRAINING)) == (
         "draining; open: order buy:1, 1 orders whose outcome the venue has not told yet"
     )
-    assert going_on(report(facts={})) == "running; open: nothing"
+    assert going_on(report(facts={"portfolio": {"open_orders": []}})) == "running; open: nothing"
+    assert going_on(report(facts={})) == "running; what is open is not known yet"
+
+
+def test_what_is_held_is_not_nothing_before_somebody_has_said_so():
+    assert "? positions" in line(report(facts={}), Progress())
+    assert "0 positions" in line(report(facts={"positions": {"open": []}}), Progress())
