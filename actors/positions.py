@@ -54,13 +54,16 @@ class Positions(Wisher):
         self.stash: Ticks | None = None
         self.seen_ns = 0
         self.since_save = 0
-        self.follows = False
+        self.follows = self.closing = False
+        self.closes: dict[Asset, Id] = {}  # The last wishes of a stop that sells what is held.
 
     def begun(self) -> None:
         self._follow()
+        self._close_all()
 
     def news(self, message: Committed) -> None:  # noqa: ARG002
         self._watch_what_is_held()
+        self._close_all()
         self._go_on()
 
     def hear(
@@ -87,8 +90,8 @@ class Positions(Wisher):
             case Durable(id, _):
                 self.answered(id)
             case Drain(close):
-                if close:
-                    self._close_all()
+                self.closing |= close
+                self._close_all()
                 self.tell(sender, Drained(self.role))
             case SaveState():
                 self._save()
@@ -152,6 +155,7 @@ class Positions(Wisher):
                 through = tick.at_ns
                 break
         self.seen_ns = through  # Ticks that were read ahead are read again, if something happens.
+        self._close_all()
         self.since_save += len(message.ticks)
         every = SAVE_LIVE_EVERY if self.run.feed in {"live", "chain"} and self.watches else SAVE_EVERY
         if self.since_save >= every and not self.wishes:
@@ -198,11 +202,17 @@ class Positions(Wisher):
         return holder if order and order.side is Side.SELL else None
 
     def _close_all(self) -> None:
-        for token, watch in self.watches.items():
-            at_ns = self.replica.books.last_order_ns if not self.seen_ns else self.seen_ns
-            id = Id(f"{watch.position}/{CloseReason.SHUTDOWN.value}/{at_ns}")
-            wish = Close(id, token, at_ns, CloseReason.SHUTDOWN, position=watch.position)
-            self.ask(id, PORTFOLIO, wish)
+        """Again after each record and tick: what has landed since, was refused, or failed, goes too."""
+        if not (self.closing and self.complete):
+            return
+        books = self.replica.books
+        at_ns = self.seen_ns or books.last_order_ns
+        for token, position in books.positions.items():
+            id = Id(f"{position.id}/{CloseReason.SHUTDOWN.value}/{at_ns}/{self.replica.lsn}")
+            last = self.closes.get(token)
+            if token not in books.claims and id != last and not (last and self.asking(last)):
+                self.closes[token] = id
+                self.ask(id, PORTFOLIO, Close(id, token, at_ns, CloseReason.SHUTDOWN, position=position.id))
 
     def _save(self) -> None:
         self.since_save = 0

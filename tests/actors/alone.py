@@ -23,7 +23,7 @@ def alone(kind, folder, role, *peers, **run):
         def stop(self):
             self.stopped = True
 
-        def heard(self, message):
+        def hears(self, message):
             """What it says to this."""
             before = len(self.told)
             self.receive(message, OUTSIDE)
@@ -32,7 +32,7 @@ def alone(kind, folder, role, *peers, **run):
         def wakes(self):
             """Its timers go off."""
             woken, self.woken = self.woken, []
-            return [said for message in woken for said in self.heard(message)]
+            return [said for message in woken for said in self.hears(message)]
 
     actor = Alone()
     actor.receive(Begin(Role(role), Settings(), Run(data_dir=str(folder), **run)), OUTSIDE)

@@ -26,15 +26,15 @@ def appends(said):
 
 
 def test_a_halt_that_is_told_again_later_is_the_same_append(portfolio):
-    (first,) = appends(portfolio.heard(HALT))
-    portfolio.heard(TickClosed(60, (), 0))
-    assert appends(portfolio.heard(HALT)) == []
+    (first,) = appends(portfolio.hears(HALT))
+    portfolio.hears(TickClosed(60, (), 0))
+    assert appends(portfolio.hears(HALT)) == []
     assert set(appends(portfolio.wakes())) == {first}
 
 
 @pytest.mark.parametrize("reason", [Refusal.ID_TAKEN, Refusal.TRANSITION_NOT_ALLOWED])
 def test_a_halt_that_a_predecessor_has_written_is_done(portfolio, reason):
-    portfolio.heard(HALT)
+    portfolio.hears(HALT)
     portfolio.receive(Refused(HALT.id, reason), Address("wal"))
     assert appends(portfolio.wakes()) == []
 

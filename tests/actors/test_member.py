@@ -174,15 +174,15 @@ def test_a_newcomer_begins_with_a_snapshot_and_after_that_misses_no_record(tmp_p
     last = len(desk.records)
     reader = alone(Reader, tmp_path, "reader", "wal", "supervisor")
     assert reader.told == [("wal", Subscribe(Role("reader"), 0, epoch=1))]
-    assert reader.heard(Snapshot(last, packed(desk.books).decode())) == []
-    said = reader.heard(Committed(last, last, ()))
+    assert reader.hears(Snapshot(last, packed(desk.books).decode())) == []
+    said = reader.hears(Committed(last, last, ()))
     assert said == [("supervisor", Ready(Role("reader"), last))]
     assert reader.replica.books == desk.books
-    assert reader.heard(Committed(last + 5, last + 6, (desk.records[0],))) == [
+    assert reader.hears(Committed(last + 5, last + 6, (desk.records[0],))) == [
         ("wal", Subscribe(Role("reader"), last, every=True, epoch=1))
     ]
     missed = tuple(desk.records[:1]) * 2
-    assert reader.heard(Committed(last, last + 2, missed, replay=True)) == [
+    assert reader.hears(Committed(last, last + 2, missed, replay=True)) == [
         ("wal", Subscribe(Role("reader"), last + 2, every=True, epoch=1))
     ]
     assert reader.read == list(missed)
@@ -194,12 +194,12 @@ def test_a_snapshot_that_comes_after_the_books_are_complete_hides_no_record(tmp_
     desk = busy_desk()
     last = len(desk.records)
     reader = alone(Reader, tmp_path, "reader", "wal", "supervisor")
-    reader.heard(Snapshot(last - 2, packed(fold(desk.records[:-2])).decode()))
-    reader.heard(Committed(last - 2, last - 2, ()))
-    reader.heard(Snapshot(last, packed(desk.books).decode()))
-    assert reader.heard(Committed(last, last, ())) == [
+    reader.hears(Snapshot(last - 2, packed(fold(desk.records[:-2])).decode()))
+    reader.hears(Committed(last - 2, last - 2, ()))
+    reader.hears(Snapshot(last, packed(desk.books).decode()))
+    assert reader.hears(Committed(last, last, ())) == [
         ("wal", Subscribe(Role("reader"), last - 2, every=True, epoch=1))
     ]
-    reader.heard(Committed(last - 2, last, tuple(desk.records[-2:])))
+    reader.hears(Committed(last - 2, last, tuple(desk.records[-2:])))
     assert reader.read == desk.records[-2:]
     assert reader.replica.books == desk.books

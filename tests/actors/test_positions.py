@@ -7,26 +7,37 @@ from actors.base import Actor, System
 from actors.member import Member
 from actors.messages import (
     PRICE_SCALE,
+    Address,
     AlreadyClosing,
     Append,
+    Approved,
     Bar,
     Begin,
     Close,
+    CloseReason,
+    Committed,
+    Deposited,
     Directory,
+    Drain,
     Follow,
     Handled,
     Id,
     Instrument,
     Offered,
+    Refusal,
+    Refused,
     Role,
     Tick,
     Ticks,
 )
 from actors.positions import Positions
 from actors.wal import Wal
+from storage import logs
 from storage.config import Run, Settings
 from storage.layout import log_path
 from storage.log import Log
+from storage.trades import local
+from tests.actors.alone import alone
 from tests.deals import MINUTE_NS, UNIT, USDC, WBTC, WETH, Desk
 
 HELD = 10**18
@@ -164,3 +175,79 @@ def test_a_position_that_was_opened_before_a_wish_that_was_read_ahead_is_watched
     assert Follow(Role("positions"), 3 * MINUTE_NS, ()) in say("reborn", OFFERED)
     wish, handled = say(ticks(4, ENTRY // 2, ENTRY // 2, token=WBTC))
     assert (wish.token, wish.at_ns, handled.wishes) == (WBTC, 4 * MINUTE_NS, (wish.id,))
+
+
+# -- a stop that sells what is held -------------------------------------------------------------------------
+class Closing:
+    """Positions alone, in a stop that sells; the log and the portfolio are the test's."""
+
+    def __init__(self, folder, monkeypatch):
+        monkeypatch.setattr(logs, "start", lambda *_, **__: None)
+        self.desk = Desk()
+        self.actor = alone(Positions, folder, "positions", "wal", "portfolio", "market", "supervisor")
+        self.told = 0
+
+    def news(self):
+        """The log says what is new in it; what Positions asks to be sold then."""
+        new = tuple(self.desk.records[self.told :])
+        self.told += len(new)
+        return self.sells(Committed(self.told - len(new), self.told, new), "wal")
+
+    def sells(self, message, sender="supervisor"):
+        before = len(self.actor.told)
+        self.actor.receive(message, Address(sender))
+        return [said for whom, said in self.actor.told[before:] if whom == "portfolio"]
+
+
+@pytest.fixture
+def closing(tmp_path, monkeypatch):
+    return Closing(tmp_path, monkeypatch)
+
+
+def test_a_stop_that_sells_waits_for_the_books_and_needs_no_market(closing):
+    """A successor is told of the stop before it knows what is held."""
+    closing.desk.bought(WETH, HELD)
+    assert closing.sells(Drain(True)) == []
+    (close,) = closing.news()
+    assert (close.token, close.reason) == (WETH, CloseReason.SHUTDOWN)
+
+
+def test_a_stop_that_does_not_sell_sells_nothing(closing):
+    closing.desk.bought(WETH, HELD)
+    assert closing.news() == closing.sells(Drain(False)) == []
+
+
+def test_what_lands_after_the_stop_is_sold_too(closing):
+    closing.news()
+    assert closing.sells(Drain(True)) == []
+    closing.desk.bought(WETH, HELD)
+    (close,) = closing.news()
+    assert close.position == closing.desk.books.positions[WETH].id
+
+
+def test_what_is_refused_is_asked_for_again_once_something_has_happened(closing):
+    closing.desk.bought(WETH, HELD)
+    closing.news()
+    (first,) = closing.sells(Drain(True))
+    assert closing.sells(Drain(True)) == []  # It is being asked for.
+    assert closing.sells(Refused(first.id, Refusal.NOT_FINAL), "portfolio") == []
+    closing.desk.note(local("more", Deposited(USDC, 1), 0))
+    (again,) = closing.news()
+    assert again.id != first.id
+    assert closing.sells(Refused(again.id, Refusal.NOT_FINAL), "portfolio") == []
+    closing.sells(OFFERED, "market")
+    (third,) = closing.sells(ticks(50, ENTRY), "market")
+    assert third.at_ns == 50 * MINUTE_NS
+
+
+def test_a_sale_that_failed_is_tried_again_and_one_that_is_under_way_is_not(closing):
+    closing.desk.bought(WETH, HELD)
+    closing.news()
+    (first,) = closing.sells(Drain(True))
+    order = closing.desk.wish(first)
+    closing.desk.sign(order.id)
+    assert closing.sells(Approved(first.id, order), "portfolio") == []
+    assert closing.news() == []
+    closing.desk.revert(order.id)
+    (again,) = closing.news()
+    assert (again.token, again.position) == (WETH, first.position)

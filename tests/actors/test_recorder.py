@@ -48,7 +48,7 @@ def caught_up(folder):
         target, message = recorder.told[said] if said < len(recorder.told) else ("", None)
         said += message is not None
         if target == "wal":
-            for _, answer in wal.heard(message):
+            for _, answer in wal.hears(message):
                 recorder.receive(answer, OUTSIDE)
         elif message is None:
             recorder.wakes()
@@ -117,7 +117,7 @@ def test_a_projection_that_is_ahead_of_its_log_is_made_anew(folder):
 
 def test_what_is_heard_twice_on_the_way_changes_nothing(folder):
     recorder = alone(Recorder, folder, "recorder", "wal", "supervisor")
-    recorder.heard(Committed(0, 9, tuple(DESK.records[:9]), replay=True))
-    recorder.heard(Committed(0, 5, tuple(DESK.records[:5]), replay=True))
+    recorder.hears(Committed(0, 9, tuple(DESK.records[:9]), replay=True))
+    recorder.hears(Committed(0, 5, tuple(DESK.records[:5]), replay=True))
     assert recorder.lsn == 9
     recorder.on_exit()

@@ -75,15 +75,15 @@ class Bench:
         self.lsn = 0
         self.log()
         if unlocks:
-            self.said = self.signer.heard(unlock(store))
+            self.said = self.signer.hears(unlock(store))
 
     def log(self, *appends):
         records = tuple(record for each in appends for record in each.records)
         before, self.lsn = self.lsn, self.lsn + len(records)
-        return answers(self.signer.heard(Committed(before, self.lsn, records)))
+        return answers(self.signer.hears(Committed(before, self.lsn, records)))
 
     def ask(self, request):
-        return answers(self.signer.heard(request))
+        return answers(self.signer.hears(request))
 
 
 def answers(told):
@@ -183,12 +183,12 @@ def test_a_request_waits_for_its_order_to_come_from_the_log(tmp_path, store):
 def test_a_request_waits_until_all_of_the_log_is_read(tmp_path, store):
     signer = alone(Signer, tmp_path, "signer", "wal", "supervisor", mode="live")
     signer.monotonic_ns = lambda: HONEST["v2"].evidence.asked_ns
-    signer.heard(unlock(store))
+    signer.hears(unlock(store))
     records = opened().records
-    assert answers(signer.heard(Committed(0, len(records), records, replay=True))) == []
-    assert answers(signer.heard(asked_at(HONEST["v2"]))) == []
+    assert answers(signer.hears(Committed(0, len(records), records, replay=True))) == []
+    assert answers(signer.hears(asked_at(HONEST["v2"]))) == []
     (halted,) = halting(Id("h"), ALL_SIGNING, "a stranger", 0).records
-    (refused,) = answers(signer.heard(Committed(len(records), len(records) + 1, (halted,))))
+    (refused,) = answers(signer.hears(Committed(len(records), len(records) + 1, (halted,))))
     assert refused.sentence.startswith("order: the wallet is halted")
 
 
@@ -280,7 +280,7 @@ def test_a_replacement_of_bytes_that_this_key_has_not_signed_needs_a_quote_as_ev
 def test_buys_together_keep_to_the_cap_on_capital(tmp_path, store):
     bench = Bench(tmp_path, store, unlocks=False)
     capped = replace(caps(WALLET), capital_cap=2 * ORDER.amount_in - 1, position_cap=ORDER.amount_in)
-    bench.signer.heard(unlock(store, caps=capped))
+    bench.signer.hears(unlock(store, caps=capped))
     bench.log(opened())
     (alone_,) = bench.ask(asked_at(HONEST["v2"]))
     assert isinstance(alone_, SignedBytes)
@@ -293,8 +293,8 @@ def test_buys_together_keep_to_the_cap_on_capital(tmp_path, store):
 def test_it_unlocks_once_for_whoever_began_it_and_tells_the_address_alone(tmp_path, store):
     bench = Bench(tmp_path, store)
     assert bench.said == [("outside", Unlocked(Id("unlock"), WALLET))]
-    assert bench.signer.heard(unlock(store)) == bench.said
-    ((_, refused),) = bench.signer.heard(unlock(store, caps=caps(WALLET, slippage_bps=9999)))
+    assert bench.signer.hears(unlock(store)) == bench.said
+    ((_, refused),) = bench.signer.hears(unlock(store, caps=caps(WALLET, slippage_bps=9999)))
     assert refused.sentence.startswith("unlock: key and caps stay")
 
 
@@ -317,7 +317,7 @@ def test_whoever_did_not_begin_it_can_not_unlock_it(tmp_path, store):
 )
 def test_a_key_that_can_not_be_unlocked_ends_the_run_with_a_sentence(tmp_path, store, mode, change, words):
     bench = Bench(tmp_path, store, mode=mode, unlocks=False)
-    ((target, fatal),) = bench.signer.heard(unlock(store, **change))
+    ((target, fatal),) = bench.signer.hears(unlock(store, **change))
     assert target == OUTSIDE.text
     assert isinstance(fatal, Fatal)
     assert words in fatal.sentence
@@ -328,7 +328,7 @@ def test_a_key_that_can_not_be_unlocked_ends_the_run_with_a_sentence(tmp_path, s
 def test_a_password_is_taken_from_an_inherited_descriptor(tmp_path, store):
     bench = Bench(tmp_path, store, unlocks=False)
     number = keystore.held(PASSWORD)
-    assert bench.signer.heard(unlock(store, password_fd=number, password_file=""))[0][1].address == WALLET
+    assert bench.signer.hears(unlock(store, password_fd=number, password_file=""))[0][1].address == WALLET
     os.close(number)
 
 
@@ -337,5 +337,5 @@ def test_a_request_before_the_key_is_there_waits_for_it(tmp_path, store):
     bench.log(opened())
     assert bench.ask(asked_at(HONEST["v2"])) == []
     assert answers(bench.signer.wakes()) == []
-    (answer,) = answers(bench.signer.heard(unlock(store)))
+    (answer,) = answers(bench.signer.hears(unlock(store)))
     assert isinstance(answer, SignedBytes)

@@ -143,7 +143,7 @@ def test_a_log_that_a_start_refuses_is_free_again(folder):
     damaged(folder, LAST)
     wal = wal_in(folder)
     assert f"record {LAST} is not what was written" in fatal(wal.told)[0]
-    assert wal.heard(NEW) == []
+    assert wal.hears(NEW) == []
     wal_in(folder)
 
 
@@ -155,7 +155,7 @@ def test_a_record_before_the_snapshot_that_was_changed_ends_the_run_while_the_lo
     (sentence,) = fatal(wal.wakes())
     assert "record 3 is not what was written; restore the last backup" in sentence
     assert wal.stopped
-    assert wal.heard(NEW) == []
+    assert wal.hears(NEW) == []
 
 
 def test_only_some_records_are_verified_at_a_time_and_all_of_them_after_a_while(wal, monkeypatch):
@@ -173,7 +173,7 @@ def test_only_some_records_are_verified_at_a_time_and_all_of_them_after_a_while(
 def test_nothing_is_verified_while_the_log_is_written(wal, monkeypatch):
     looked = []
     monkeypatch.setattr(Log, "verify_some", lambda _, most: looked.append(most))
-    wal.heard(NEW)
+    wal.hears(NEW)
     wal.wakes()
     assert looked == []
     wal.wakes()
@@ -193,7 +193,7 @@ def test_everybody_is_told_and_the_asker_is_answered_before_a_snapshot_that_is_d
     wal, monkeypatch
 ):
     monkeypatch.setattr(module, "SNAPSHOT_EVERY", 1)
-    wal.heard(Subscribe(Role("portfolio"), LAST, every=True))
+    wal.hears(Subscribe(Role("portfolio"), LAST, every=True))
     events = []
     monkeypatch.setattr(Log, "save_snapshot", lambda _, lsn, _body: events.append(f"saved {lsn}"))
     monkeypatch.setattr(wal, "tell", lambda _, message: events.append(type(message).__name__))
@@ -208,37 +208,37 @@ def test_a_disk_that_fails_ends_the_process_whatever_was_written(wal, monkeypatc
     left = []
     monkeypatch.setattr(module.os, "_exit", left.append)
     monkeypatch.setattr(Log, "save_snapshot", broken)
-    wal.heard(SaveState())
+    wal.hears(SaveState())
     monkeypatch.setattr(Log, "append", broken)
-    assert wal.heard(NEW) == []
+    assert wal.hears(NEW) == []
     assert left == [70, 70]
 
 
 def test_a_repeated_append_whose_records_were_changed_since_ends_the_run(folder):
     wal = wal_in(folder)
     damaged(folder, 3)
-    (sentence,) = fatal(wal.heard(DESK.appends[0]))
+    (sentence,) = fatal(wal.hears(DESK.appends[0]))
     assert "record 3 is not what was written" in sentence
 
 
 # -- subscribers ------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("known", [0, 1, SAVED, LAST - 1])
 def test_a_newcomer_is_told_the_books_and_then_the_news(wal, known):
-    told = wal.heard(Subscribe(Role("portfolio"), known))
+    told = wal.hears(Subscribe(Role("portfolio"), known))
     (_, snapshot), (_, last) = told
     assert restored(Replica(), snapshot) == Replica(DESK.books, LAST)
     assert last == Committed(LAST, LAST, ())
-    assert ("outside", Committed(LAST, LAST + 1, NEW.records)) in wal.heard(NEW)
+    assert ("outside", Committed(LAST, LAST + 1, NEW.records)) in wal.hears(NEW)
 
 
 def test_a_newcomer_that_knows_all_is_told_nothing_twice(wal):
-    assert wal.heard(Subscribe(Role("portfolio"), LAST)) == [("outside", Committed(LAST, LAST, ()))]
+    assert wal.hears(Subscribe(Role("portfolio"), LAST)) == [("outside", Committed(LAST, LAST, ()))]
 
 
 def test_the_books_that_a_newcomer_is_told_are_those_of_this_moment(wal):
-    wal.heard(Subscribe(Role("portfolio"), 0))
-    wal.heard(NEW)
-    snapshot = wal.heard(Subscribe(Role("market"), 0))[0][1]
+    wal.hears(Subscribe(Role("portfolio"), 0))
+    wal.hears(NEW)
+    snapshot = wal.hears(Subscribe(Role("market"), 0))[0][1]
     assert restored(Replica(), snapshot) == Replica(fold((*DESK.records, *NEW.records)), LAST + 1)
 
 
@@ -247,18 +247,18 @@ def test_to_whom_each_record_matters_all_are_told_a_batch_at_a_time(wal, monkeyp
     monkeypatch.setattr(Log, "read", lambda log, after: real(log, after, 12))
     ask, heard = Subscribe(Role("recorder"), 0, every=True), []
     while True:
-        ((_, batch),) = wal.heard(ask)
+        ((_, batch),) = wal.hears(ask)
         heard += batch.records
         assert len(batch.records) <= 12
         if not batch.replay:
             break
-        assert wal.heard(Append(Id(f"n{len(heard)}"), NEW.records)) == [
+        assert wal.hears(Append(Id(f"n{len(heard)}"), NEW.records)) == [
             ("outside", Durable(Id(f"n{len(heard)}"), wal.log.head.lsn))
         ], "news before the history is over would be a gap"
         ask = Subscribe(Role("recorder"), batch.through, every=True)
     assert heard[:LAST] == DESK.records
     assert len(heard) == wal.log.head.lsn > LAST
-    assert len(wal.heard(NEW)) == 2
+    assert len(wal.hears(NEW)) == 2
 
 
 def test_what_has_left_the_log_is_read_in_the_archives(tmp_path):
@@ -266,27 +266,27 @@ def test_what_has_left_the_log_is_read_in_the_archives(tmp_path):
     gone = archive(log, 10**18).head.lsn
     log.close()
     wal = wal_in(tmp_path)
-    assert wal.heard(Subscribe(Role("recorder"), gone - 1, every=True)) == [("outside", InArchives(gone))]
-    ((_, batch),) = wal.heard(Subscribe(Role("recorder"), gone, every=True))
+    assert wal.hears(Subscribe(Role("recorder"), gone - 1, every=True)) == [("outside", InArchives(gone))]
+    ((_, batch),) = wal.hears(Subscribe(Role("recorder"), gone, every=True))
     assert list(batch.records) == DESK.records[gone:]
-    told = wal.heard(Subscribe(Role("portfolio"), 0))
+    told = wal.hears(Subscribe(Role("portfolio"), 0))
     assert restored(Replica(), told[0][1]).books == DESK.books
     wal.on_exit()
 
 
 def test_who_is_ahead_of_the_log_is_told_where_it_ends(wal):
-    assert wal.heard(Subscribe(Role("recorder"), LAST + 9, every=True)) == [
+    assert wal.hears(Subscribe(Role("recorder"), LAST + 9, every=True)) == [
         ("outside", Committed(LAST, LAST, ()))
     ]
 
 
 def test_the_state_of_an_empty_log_can_be_saved(tmp_path):
     wal = wal_in(tmp_path)
-    wal.heard(SaveState())
+    wal.hears(SaveState())
     wal.on_exit()
     again = wal_in(tmp_path)
     assert again.books == fold(())
-    assert isinstance(again.heard(Subscribe(Role("portfolio"), 0))[0][1], Committed | Snapshot)
+    assert isinstance(again.hears(Subscribe(Role("portfolio"), 0))[0][1], Committed | Snapshot)
     again.on_exit()
 
 
@@ -309,8 +309,8 @@ def test_a_copy_of_what_a_halt_has_refused_is_not_written_once_the_halt_is_lifte
     wal.receive(NEW, OUTSIDE)
     wal.receive(halting(Id("halt"), WALLET, "a rumour", 1), OUTSIDE)
     early, later = (opening(order(amount=1, max_fee=0, at_ns=at_ns)) for at_ns in (1, 2))
-    assert wal.heard(early) == [(OUTSIDE.text, Refused(early.id, Refusal.HALTED))]
+    assert wal.hears(early) == [(OUTSIDE.text, Refused(early.id, Refusal.HALTED))]
     wal.receive(lifting(Id("lift"), WALLET, "it was one", 2), OUTSIDE)
-    assert wal.heard(early) == [(OUTSIDE.text, Refused(early.id, Refusal.HALTED))]
-    assert [type(message) for _, message in wal.heard(later)] == [Durable]
+    assert wal.hears(early) == [(OUTSIDE.text, Refused(early.id, Refusal.HALTED))]
+    assert [type(message) for _, message in wal.hears(later)] == [Durable]
     wal.on_exit()
