@@ -72,6 +72,7 @@ class LivePrices:
         for tick in ticks:
             if self.feed.add(tick):
                 self.warm_until_ns = tick.at_ns
+        self.warm_until_ns = self.warm_until_ns or self._actor.now_ns()  # Of what nobody has traded yet too.
 
     def _add(self, polled: Polled) -> None:
         assert self.feed is not None

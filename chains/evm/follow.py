@@ -6,15 +6,19 @@ before and after.  A reorg shows in parents and hashes alone: not every node say
 """
 
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 
 from chains.evm.chain import Chain, Event, Head, Logs, Reorged
+from chains.evm.node import Node
 from chains.evm.nodes import Nodes
 from chains.evm.wire import Block, Log
 from chains.venue import Unanswered
 
 ONE_BY_ONE = 32  # Missing blocks up to this many are fetched each by itself.
 SPAN = 1_000  # Blocks of one question for logs; less if the node finds that too much.
+
+Span = tuple[Block, tuple[Log, ...]]  # The last block, and the logs up to it.
 
 
 class Follower:
@@ -95,25 +99,34 @@ class Follower:
     async def _range(self, first: int, last: int) -> Sequence[Event]:
         """The logs of many blocks at once; of fewer, if the node does not give so many."""
         while True:
-            before = await self._block(last)
-            if before is None:
-                return ()
-            logs = await self._logs(first, last)
-            if not isinstance(logs, Unanswered):
+            found = await self._nodes.ask(partial(self._span, first, last))
+            if not isinstance(found, Unanswered):
                 break
             if first == last:
-                return self._not(logs.sentence)
+                return self._not(found.sentence)
             last = first + (last - first) // 4
-        after = await self._block(last)
-        if after is None or after.hash != before.hash:
+        if found is None:
             return self._not(f"block {last} has been replaced meanwhile")
-        self._chain = self._chain.longer(before)
+        block, logs = found
+        self._chain = self._chain.longer(block)
         return (Logs(first, last, logs),) if self._addresses else ()
 
-    async def _logs(self, first: int, last: int) -> tuple[Log, ...] | Unanswered:
-        if not self._addresses:
-            return ()
-        return await self._nodes.ask(lambda node: node.logs(first, last, self._addresses, self._topics))
+    async def _span(self, first: int, last: int, node: Node) -> Span | Unanswered | None:
+        """All of one node: it gives the logs of the blocks that it has, so it must have the last one.
+
+        None, if that is another afterwards.
+        """
+        before = await node.block(last)
+        if not isinstance(before, Block):
+            return before or Unanswered(f"there is no block {last} (yet)")
+        logs: tuple[Log, ...] | Unanswered = ()
+        if self._addresses:
+            logs = await node.logs(first, last, self._addresses, self._topics)
+        if isinstance(logs, Unanswered):
+            return logs
+        if await node.block(last) != before:
+            return None
+        return before, logs
 
     async def _block(self, number: int) -> Block | None:
         found = await self._nodes.ask(lambda node: node.block(number))

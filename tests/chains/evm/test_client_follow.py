@@ -210,3 +210,26 @@ def test_a_reorg_while_a_gap_is_filled_is_noticed_before_anything_of_it_is_told(
     (_, torn, rest), _ = followed(chain, [still, moving, still])
     assert torn == []
     assert shown(rest) == "r4 h4 l4 h5 l5 h6 l6 h7 l7"
+
+
+def test_logs_of_a_range_come_from_a_node_that_has_its_last_block(monkeypatch):
+    """One that is behind gives what it has, without a word; the other gives no logs of so many blocks."""
+    monkeypatch.setattr("chains.evm.follow.ONE_BY_ONE", 2)
+    whole, behind = FakeChain(5), FakeChain(5)
+    first = whole.blocks[-1]
+    whole.mine(20)
+
+    async def of_both(urls):
+        nodes = Nodes(NETWORK, urls, LIMITS, lag_blocks=100)
+        follower = Follower(nodes, (TOKEN,), [TOPIC], wire.block(first))
+        try:
+            return [event async for event in follower.advance(wire.block(whole.blocks[-1]))]
+        finally:
+            await nodes.close()
+
+    def refuses(*_):
+        raise RpcRefusal(-32005, "query returned more than 10000 results")
+
+    with Proxy(whole) as one, Proxy(behind) as other:
+        whole.get_logs = refuses
+        assert "l" not in shown(asyncio.run(of_both([one.url, other.url])))
