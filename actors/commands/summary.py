@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from actors.commands.chain_check import Compared, compared
-from actors.commands.facts import Facts, MarketFacts, facts_of
+from actors.commands.facts import Facts, MarketFacts, PortfolioFacts, facts_of
 from actors.commands.naming import named, shortened
 from actors.messages import PRICE_SCALE, Asset, Landed, Price, Reverted, StatusReport, Units
 from chains.amounts import quote_of
@@ -112,12 +112,10 @@ def summed(
     promises: Promises,
 ) -> Summary:
     """Pure: the figures of a run."""
-    quote, decimals = facts.portfolio.quote, facts.portfolio.quote_decimals
-    if quote is None:  # Nobody has told it a market.
-        quote, decimals = quote_of((), settings.paper)
+    quote, decimals = _quoted(facts.portfolio, audit, settings)
 
     def amount(units: int) -> Amount:
-        return Amount(quote, units, shown(units, decimals))
+        return _amount(quote, units, decimals)
 
     payer = facts.portfolio.fee_asset or quote
     fees = Amount(payer, audit.fees[payer], shown(audit.fees[payer], NATIVE_DECIMALS))
@@ -143,18 +141,32 @@ def summed(
     )  # fmt: skip
 
 
-def _open_position(audit: Audit, market: MarketFacts, quote: Asset, decimals: int) -> Iterable[OpenPosition]:
+def _quoted(portfolio: PortfolioFacts, audit: Audit, settings: Settings) -> tuple[Asset, int | None]:
+    """Of a run that was told no market it is what its log pays with, whose decimals nobody knows then."""
+    if portfolio.quote is not None:
+        return portfolio.quote, portfolio.quote_decimals
+    paid = next((trade.order.quote for trade in audit.trades.values()), audit.quote)
+    asset, decimals = quote_of((), settings.paper)
+    return (asset, decimals) if paid in {None, asset} else (paid, None)
+
+
+def _amount(asset: Asset, units: int, decimals: int | None) -> Amount:
+    return Amount(asset, units, None if decimals is None else shown(units, decimals))
+
+
+def _open_position(
+    audit: Audit, market: MarketFacts, quote: Asset, decimals: int | None
+) -> Iterable[OpenPosition]:
     for holding in audit.holdings.values():
         price, known = market.prices.get(holding.token), market.token_decimals.get(holding.token)
         value = None
         if price is not None and known is not None:
             units = holding.quantity * price // (PRICE_SCALE * 10**known)
-            value = Amount(quote, units, shown(units, decimals))
-        quantity = None if known is None else shown(holding.quantity, known)
+            value = _amount(quote, units, decimals)
         yield OpenPosition(
             holding.token,
-            Amount(holding.token, holding.quantity, quantity),
-            Amount(quote, holding.cost, shown(holding.cost, decimals)),
+            _amount(holding.token, holding.quantity, known),
+            _amount(quote, holding.cost, decimals),
             price,
             value,
         )
@@ -296,7 +308,8 @@ def shares(made: Summary) -> str:
 def _words(amount: Amount | None, symbols: dict[Asset, str]) -> str:
     if amount is None:
         return "not known"
-    return f"{amount.decimal} {named(amount.asset, symbols).rpartition(':')[2]}"
+    name = named(amount.asset, symbols).rpartition(":")[2]
+    return f"{amount.units} base units of {name}" if amount.decimal is None else f"{amount.decimal} {name}"
 
 
 def kept(promises: Promises) -> str:

@@ -81,6 +81,16 @@ def made(audit, market=MARKET, broken=(), settings=None, fee_asset=None):
     return summed(audit, facts, settings or Settings(), LAST, "ab" * 32, "cd" * 32, promises)
 
 
+def test_a_run_that_was_told_no_market_counts_what_its_log_pays_with():
+    """Its decimals nobody knows then: they are not those of play money, and nothing is 0."""
+    quote = Asset("base:0x8335")
+    deposit = Record(Id("x"), Operation.BALANCE_ADD, Status.COMPLETED, 1, Deposited(quote, 5_000_000))
+    found = made(audited([(1, deposit)]), MarketFacts())
+    assert (found.free.asset, found.free.units, found.free.decimal) == (quote, 5_000_000, None)
+    assert found.equity_start.units == 5_000_000
+    assert "5000000 base units of 0x8335" in printed(found)
+
+
 def printed(found, width=80):
     console = Console(file=StringIO(), width=width)
     console.print(table(found))
