@@ -202,7 +202,10 @@ class Positions(Wisher):
         return holder if order and order.side is Side.SELL else None
 
     def _close_all(self) -> None:
-        """Again after each record and tick: what has landed since, was refused, or failed, goes too."""
+        """Again after each record and tick: what has landed since, was refused, or failed, goes too.
+
+        Once a tick: a sale that fails costs gas.
+        """
         if not (self.closing and self.complete):
             return
         books = self.replica.books
@@ -210,7 +213,8 @@ class Positions(Wisher):
         for token, position in books.positions.items():
             id = Id(f"{position.id}/{CloseReason.SHUTDOWN.value}/{at_ns}/{self.replica.lsn}")
             last = self.closes.get(token)
-            if token not in books.claims and id != last and not (last and self.asking(last)):
+            waits = last and (self.asking(last) or freed_since(books, token, at_ns))
+            if token not in books.claims and id != last and not waits:
                 self.closes[token] = id
                 self.ask(id, PORTFOLIO, Close(id, token, at_ns, CloseReason.SHUTDOWN, position=position.id))
 

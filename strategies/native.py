@@ -38,7 +38,7 @@ Made = tuple[str, bytes]  # The function's name in it, and an object file.
 
 def machine_code(function: Code, like: tuple[object, ...], folder: Path | None) -> Code:
     """RuntimeError, with what the compiler says, if it can not be compiled."""
-    name, code = _compiled(function) if folder is None else _kept(function, folder)
+    name, code = _compiled(function, None, ()) if folder is None else _kept(function, folder)
     return _callable(function, like, name, code)
 
 
@@ -48,31 +48,26 @@ def _kept(function: Code, folder: Path) -> Made:
     path = folder / f"{_name(function)}.{_processor()}.{source}"
     if found := _read(path):
         return found
-    with _in_turn(path):
-        if found := _read(path):
-            return found
-        found = _compiled(function)
-        try:
-            write(path, *found)
-        except OSError as error:
-            logger.warning("{} is not kept, and is made again at the next start: {}", _name(function), error)
-        return found
+    with _in_turn(path) as lock:
+        return _read(path) or _compiled(function, path, lock)
 
 
 @contextmanager
-def _in_turn(path: Path) -> Iterator[None]:
-    """A lock saves work, and no more: after a while, or where there are none, it goes on without."""
+def _in_turn(path: Path) -> Iterator[tuple[int, ...]]:
+    """The lock, for a compiler to hold too.  It saves work, and no more: after a while, or where there is
+    none, it goes on without.
+    """
     try:
         lock = path.with_name(f"{path.name}.lock").open("a")
     except OSError:
-        yield
+        yield ()
         return
     with lock:
         end = time.monotonic() + PATIENCE_SECONDS
         with suppress(OSError):
             while not _locked(lock) and time.monotonic() < end:
                 time.sleep(0.1)
-        yield
+        yield (lock.fileno(),)
 
 
 def _locked(lock: TextIO) -> bool:
@@ -106,23 +101,26 @@ def write(path: Path, name: str, code: bytes) -> None:
         passing.unlink(missing_ok=True)
 
 
-def _compiled(function: Code) -> Made:
-    """The file says if it has succeeded, for another may have taken the exit code.  What NUMBA_ variables say
+def _compiled(function: Code, kept: Path | None, lock: tuple[int, ...]) -> Made:
+    """By a compiler that goes on, holds the lock, and keeps what it makes if its parent is killed meanwhile.
+
+    Its file says if it has succeeded, for another may have taken the exit code.  What NUMBA_ variables say
     would be in the code, and in no file's name.
     """
     logger.info("{} is compiled: once, for up to a minute", _name(function))
     with TemporaryDirectory() as passing:
-        path = Path(passing) / "code"
-        of_it = (function.__module__, function.__name__, compiled.OURS, str(path))
+        paths = [*filter(None, [kept]), Path(passing) / "code"]
+        of_it = (function.__module__, function.__name__, compiled.OURS, *map(str, paths))
         words = [sys.executable, "-m", "strategies.compiling", *of_it]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
         ran = subprocess.run(  # noqa: S603
-            words, capture_output=True, text=True, check=False, env=environment, cwd=passing
+            words, capture_output=True, text=True, check=False, env=environment, cwd=passing, pass_fds=lock
         )
-        if (found := _read(path)) is None:
-            raise RuntimeError(f"{_name(function)} can not be compiled: {ran.stderr[-2_000:]}")
-        return found
+        found = next(filter(None, map(_read, paths)), None)
+    if found is None:
+        raise RuntimeError(f"{_name(function)} can not be compiled: {ran.stderr[-2_000:]}")
+    return found
 
 
 def _name(function: Code) -> str:

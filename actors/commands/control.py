@@ -64,7 +64,7 @@ def stop(data_dir: Path, close_positions: bool, seconds: float) -> int:
         raise CannotRunError(
             "The wallet is halted, so nothing can be sold: lift that first, or stop without."
         )
-    wanted = Stop(Id("stop"), close_positions)
+    wanted, whose = Stop(Id("stop"), close_positions), owner(data_dir)
     system.tell(supervisor, wanted)
     answer = system.ask(supervisor, GetStatus(Id("stop-accepted")), PATIENCE_SECONDS)  # Heard after the stop.
     if not isinstance(answer, StatusReport) or answer.state not in TAKEN:
@@ -76,7 +76,7 @@ def stop(data_dir: Path, close_positions: bool, seconds: float) -> int:
         if report.state is RunState.FAILED:
             say(f"It has failed: {report.sentence}")
             return FAILED
-        if owner(data_dir) is None:
+        if owner(data_dir) != whose:  # The next run in this folder is not to be stopped.
             return _stopped(report, close_positions)
         time.sleep(0.1)
         if system.admin_pid is None:

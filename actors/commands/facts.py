@@ -36,8 +36,8 @@ class PortfolioFacts(Struct, frozen=True):
     fee_asset: Asset | None = None  # Of `fees` and `free_for_fees`.
     free_for_fees: Units | None = None
     refusals: dict[str, int] = {}
-    orders: int = 0
-    fills: int = 0
+    orders: int | None = None
+    fills: int | None = None
     open_orders: tuple[Any, ...] | None = None
     unsettled: Units | None = None
     halts: dict[str, str] | None = None
@@ -75,7 +75,7 @@ class MixerFacts(Struct, frozen=True):
 
 
 class ExecutorFacts(Struct, frozen=True):
-    in_flight: tuple[Any, ...] = ()
+    in_flight: tuple[Any, ...] | None = None
     unknown: int = 0
     left_over: dict[Asset, str] = {}  # Base units that a router may still take, and no order pays.
     put_off: dict[str, str] = {}  # Why an order has no bytes yet.

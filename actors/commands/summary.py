@@ -117,7 +117,8 @@ def summed(
     def amount(units: int) -> Amount:
         return _amount(quote, units, decimals)
 
-    payer = facts.portfolio.fee_asset or quote
+    paid_in = (trade.order.fee_asset for trade in audit.trades.values())
+    payer = facts.portfolio.fee_asset or next(paid_in, quote)
     fees = Amount(payer, audit.fees[payer], shown(audit.fees[payer], NATIVE_DECIMALS))
 
     positions = tuple(_open_position(audit, facts.market, quote, decimals))

@@ -1,6 +1,7 @@
 """What the operator sees of a run: tables on a terminal, a line now and then where there is none."""
 
 import time
+from collections.abc import Sized
 from typing import Protocol
 
 from rich.columns import Columns
@@ -9,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from actors.commands.facts import Facts, OpenPosition, facts_of
+from actors.commands.facts import Facts, facts_of
 from actors.commands.naming import brief, named, readable, shortened
 from actors.messages import BPS, PRICE_SCALE, Price, RunState, StatusReport
 from storage.config_evm import NATIVE_DECIMALS
@@ -113,15 +114,18 @@ def line(report: StatusReport, progress: Progress) -> str:
     return (
         f"{live}{report.state.value}: {progress.words(facts)}; "
         f"equity {_money(facts, portfolio.equity_cost)}, "
-        f"{_counted(positions)}, {portfolio.fills} fills, "
-        f"{len(facts.executor.in_flight)} in flight, log at {facts.wal.lsn}"
+        f"{_count(positions)} position{'' if positions and len(positions) == 1 else 's'}, "
+        f"{_number(portfolio.fills)} fills, "
+        f"{_count(facts.executor.in_flight)} in flight, log at {facts.wal.lsn}"
     )
 
 
-def _counted(positions: tuple[OpenPosition, ...] | None) -> str:
-    if positions is None:
-        return f"{NOT_KNOWN} positions"
-    return f"{len(positions)} position{'' if len(positions) == 1 else 's'}"
+def _count(known: Sized | None) -> str:
+    return _number(None if known is None else len(known))
+
+
+def _number(known: int | None) -> str:
+    return NOT_KNOWN if known is None else str(known)
 
 
 def picture(report: StatusReport, progress: Progress) -> RenderableType:
@@ -143,6 +147,8 @@ def _headline(report: StatusReport, facts: Facts, progress: Progress) -> Rendera
     text.append(
         f"   {shortened(facts.market.feed)}\n{progress.words(facts)}   {report.sentence}", style="default"
     )
+    if facts.portfolio.halts is None:
+        text.append("\nWhat is halted is not known yet.", style="yellow")
     for scope, reason in (facts.portfolio.halts or {}).items():
         text.append(f"\nHALTED ({scope}): {reason}", style="bold red")
     for sentence in facts.executor.short_of_gas.values():
@@ -179,7 +185,8 @@ def _prices(facts: Facts) -> Table:
 
 def _books(facts: Facts) -> Table:
     portfolio, table = facts.portfolio, _table("Books", "", _name(facts, facts.portfolio.quote or ""))
-    unrealised = [position.unrealised for position in facts.positions.open or ()]
+    held = facts.positions.open
+    unrealised = [None] if held is None else [position.unrealised for position in held]
     known = None if None in unrealised else sum(amount for amount in unrealised if amount is not None)
     rows = {
         "free": portfolio.free, "reserved": portfolio.reserved, "in positions, at cost": portfolio.cost,
@@ -192,7 +199,9 @@ def _books(facts: Facts) -> Table:
     for name, words in _fees(facts).items():
         table.add_row(name, Text(words))
     refusals = sum(portfolio.refusals.values())
-    table.add_row("orders / fills / refusals", f"{portfolio.orders} / {portfolio.fills} / {refusals}")
+    table.add_row(
+        "orders / fills / refusals", f"{_number(portfolio.orders)} / {_number(portfolio.fills)} / {refusals}"
+    )
     return table
 
 
@@ -237,7 +246,7 @@ def _positions(facts: Facts) -> Table:
 
 def _in_flight(facts: Facts) -> Table:
     table = _table(f"Orders in flight ({facts.executor.unknown} unknown)", "order", "")
-    for order in facts.executor.in_flight:
+    for order in facts.executor.in_flight or ():
         details = order if isinstance(order, dict) else {"id": str(order)}
         rest = ", ".join(f"{name} {value}" for name, value in details.items() if name != "id")
         table.add_row(Text(readable(str(details.get("id", "")), facts.market.symbols)), Text(rest))

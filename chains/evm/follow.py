@@ -99,6 +99,8 @@ class Follower:
     async def _range(self, first: int, last: int) -> Sequence[Event]:
         """The logs of many blocks at once; of fewer, if the node does not give so many."""
         while True:
+            if await self._block(last) is None:
+                return ()  # Fewer would not be there either.
             found = await self._nodes.ask(partial(self._span, first, last))
             if not isinstance(found, Unanswered):
                 break

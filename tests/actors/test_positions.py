@@ -231,13 +231,13 @@ def test_what_is_refused_is_asked_for_again_once_something_has_happened(closing)
     (first,) = closing.sells(Drain(True))
     assert closing.sells(Drain(True)) == []  # It is being asked for.
     assert closing.sells(Refused(first.id, Refusal.NOT_FINAL), "portfolio") == []
-    closing.desk.note(local("more", Deposited(USDC, 1), 0))
-    (again,) = closing.news()
-    assert again.id != first.id
-    assert closing.sells(Refused(again.id, Refusal.NOT_FINAL), "portfolio") == []
     closing.sells(OFFERED, "market")
-    (third,) = closing.sells(ticks(50, ENTRY), "market")
-    assert third.at_ns == 50 * MINUTE_NS
+    (again,) = closing.sells(ticks(50, ENTRY), "market")
+    assert (again.token, again.at_ns) == (WETH, 50 * MINUTE_NS)
+    assert closing.sells(Refused(again.id, Refusal.NOT_FINAL), "portfolio") == []
+    closing.desk.note(local("more", Deposited(USDC, 1), 0))
+    (third,) = closing.news()
+    assert third.id != again.id
 
 
 def test_a_sale_that_failed_is_tried_again_and_one_that_is_under_way_is_not(closing):
@@ -248,6 +248,10 @@ def test_a_sale_that_failed_is_tried_again_and_one_that_is_under_way_is_not(clos
     closing.desk.sign(order.id)
     assert closing.sells(Approved(first.id, order), "portfolio") == []
     assert closing.news() == []
-    closing.desk.revert(order.id)
-    (again,) = closing.news()
+    closing.sells(OFFERED, "market")
+    assert closing.sells(ticks(50, ENTRY), "market") == []
+    closing.desk.revert(order.id, at_ns=50 * MINUTE_NS)
+    assert closing.news() == []
+    closing.sells(ticks(50, ENTRY), "market")
+    (again,) = closing.sells(ticks(51, ENTRY), "market")
     assert (again.token, again.position) == (WETH, first.position)

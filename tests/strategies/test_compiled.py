@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from subprocess import PIPE
 
@@ -123,6 +124,18 @@ def test_of_two_that_start_at_once_one_makes_it(tmp_path):
     told = [each.communicate(timeout=120) for each in both]
     assert [value.split()[0] for value, _ in told] == ["1.0", "1.0"]
     assert sum("is compiled" in errors for _, errors in told) == 1
+
+
+def test_a_compiler_whose_parent_is_killed_goes_on_for_the_next(tmp_path):
+    """An actor that compiles for too long is killed as one that hangs; its successor waits, and finds it."""
+    folder = copy_of_the_code(tmp_path / "code")
+    step = started(folder, tmp_path, {})
+    while not list(folder.glob(".kernels/*/*.lock")):
+        assert step.poll() is None
+    time.sleep(0.5)
+    step.kill()
+    step.communicate()
+    assert step_in(folder, tmp_path)[:2] == ["1.0", "found"]
 
 
 @pytest.mark.parametrize("damage", [b"", b"half", None])
