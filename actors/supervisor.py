@@ -147,10 +147,11 @@ class Supervisor(Actor):
         self.wake(PING_SECONDS, Beat())
 
     def _stop(self, stop: Stop) -> None:
-        if self.stopping is not None or self.start is None:
+        """One that sells what is held comes after one that does not, as long as all are there to do it."""
+        sells_too = self.stopping is not None and stop.close_positions and not self.stopping.close_positions
+        if self.start is None or self._ended() or (self.stopping is not None and not sells_too):
             return
-        self.stopping = stop
-        self.stop_at = self.number
+        self.stopping, self.stop_at, self.left, self.settled_at = stop, self.number, None, None
         self.state, self.sentence = RunState.DRAINING, "finishes what is under way"
         self._send_drain(DRAINED)
 

@@ -61,6 +61,7 @@ class Wal(Member):
             return
         try:
             self.books, self._saved_lsn = started(self.log)
+            self._snapshot_if_due()  # Its successor would have to fold all of it again.
         except LogError as error:
             self._end(str(error))
             return

@@ -224,6 +224,18 @@ def _bad_names(settings: Settings) -> Iterator[Complaint]:
     for pool in live.pools:
         if not POOL.fullmatch(pool):
             yield "live.pools", pool, "write network/address, such as eth/0x88e6a0c2…"
+    yield from _too_seldom(live)
+
+
+def _too_seldom(live: Live) -> Iterator[Complaint]:
+    """Pools whose turn never comes have no prices, so nothing of theirs would ever be sold."""
+    count, rate = len(live.pools), live.requests_per_minute
+    if count > (most := max(1, 2 * rate // 5)):  # Their history takes two requests each, at once.
+        fix = f"name at most {most}: live.requests_per_minute ({rate}) is not enough for more"
+        yield "live.pools", f"{count} pools", fix
+    elif count * 60 > live.poll_seconds * rate:
+        fix = f"at least {-(-count * 60 // rate)}, for {count} pools and {rate} live.requests_per_minute"
+        yield "live.poll_seconds", live.poll_seconds, fix
 
 
 def _bad_run(run: Run, simulated: Simulated) -> Iterator[Complaint]:

@@ -20,7 +20,7 @@ from chains.evm.fees import FRESH_SLOT_GAS, Fees, gas_limit, most, offer, replac
 from chains.evm.node import Ask, Node, Revert
 from chains.evm.node import Fees as Prices
 from chains.evm.pools import Pools
-from chains.evm.quoting import Offer, chosen, pools_of, unconfirmed, ways
+from chains.evm.quoting import Offer, WouldRevert, chosen, pools_of, unconfirmed, ways
 from chains.evm.roundtrip import Limits, Passed, Trip
 from chains.evm.routes import Version, swap_call
 from chains.evm.signed import unsigned_of
@@ -191,9 +191,9 @@ async def revoked(bench: Bench) -> Draft | Unanswered | None:
     if left == 0:
         return None
     draft = await _drafted_now(bench, Leg.REVOKE, approval.approve(approved.to, allowed.spender, 0))
-    # Wait for a cheaper moment, unless the order may have too little left at any.
-    payable = bench.live.fee_left >= REVOKE_GAS * bench.desk.gas_cap
-    return draft if isinstance(draft, Draft) or payable else None
+    # Wait for a cheaper moment, unless the order may have too little left at any, or its token takes no zero.
+    hopeless = bench.live.fee_left < REVOKE_GAS * bench.desk.gas_cap or isinstance(draft, WouldRevert)
+    return None if isinstance(draft, Unanswered) and hopeless else draft
 
 
 async def taken_back(bench: Bench) -> Draft | Over | Unanswered:
@@ -391,7 +391,7 @@ async def _gas(bench: Bench, leg: Leg, call: Call) -> int | Unanswered:
     ask = Ask(to=call.to, data=call.data, sender=bench.desk.wallet, value=call.value)
     estimate = await bench.node.estimate_gas(ask)
     if isinstance(estimate, Revert):
-        return Unanswered(f"the {leg} would revert: {estimate.reason or 'without a reason'}")
+        return WouldRevert(f"the {leg} would revert: {estimate.reason or 'without a reason'}")
     if isinstance(estimate, Unanswered):
         return estimate
     fresh = FRESH_SLOT_GAS if leg is Leg.APPROVE else 0

@@ -37,6 +37,10 @@ class Disagreement(Unanswered, frozen=True):
     """Our own arithmetic and the chain's contracts give two amounts."""
 
 
+class WouldRevert(Unanswered, frozen=True):
+    """A node says so of what was to be signed."""
+
+
 def ways(desk: Desk, ends: tuple[str, str]) -> tuple[Route, ...]:
     """Direct ones and those through one token, over both versions and all fee tiers."""
     tiers = tuple(TIERS) if desk.network.v3_router else ()

@@ -12,7 +12,7 @@ from actors.messages import KEY, Asset, Leg, Signed, Tick, Units
 from chains.evm import tokens
 from chains.evm.connection import WrongChain
 from chains.evm.desk import Desk
-from chains.evm.evidence import Question, seen, unseen
+from chains.evm.evidence import Question, raised, seen, unseen
 from chains.evm.fees import Fees
 from chains.evm.node import Node
 from chains.evm.nodes import Nodes
@@ -114,6 +114,8 @@ class EvmVenue:
         newest = live.attempts[-1]
         old = unsigned_of(newest.raw)
         place = Place(newest.nonce, Fees(old.max_fee_per_gas, old.max_priority_fee_per_gas))
+        if cancel and raised(old.max_fee_per_gas) > self._fees(live)[1]:
+            place = Place(newest.nonce)  # E27, E28: nothing was seen that it would have to outbid.
 
         async def again(node: Node) -> Draft | Unanswered:
             bench = self._bench(node, live, place)

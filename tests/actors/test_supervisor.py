@@ -3,7 +3,7 @@
 import pytest
 
 from actors.base import ChildExited
-from actors.messages import Address, Id, Pong, Ready, Role, RunState, SaveState, Start, Stop
+from actors.messages import Address, Drain, Id, Pong, Ready, Role, RunState, SaveState, Start, Stop
 from actors.supervisor import SETTLE_PINGS, Beat, Revive, Supervisor
 from storage.config import Run, Settings
 from tests.actors.alone import OUTSIDE
@@ -100,6 +100,18 @@ def test_orders_that_stay_open_when_patience_is_over_are_counted(watched):
     stop(watched, close=True)
     watched.beats(PATIENCE + SETTLE_PINGS, 2)
     assert watched.sentence == "2 orders and 7 positions stay open: the next start goes on with them"
+
+
+def test_a_stop_that_sells_after_one_that_does_not_is_heard(watched):
+    stop(watched)
+    watched.beats(2, 1)
+    stop(watched, close=True)
+    drained = [message.close for to, message in watched.told if isinstance(message, Drain)]
+    assert True in drained
+    watched.beats(10, 0)  # Seven positions are held.
+    assert not watched.saving()
+    stop(watched)  # It is not taken back.
+    assert watched.stopping.close_positions
 
 
 def test_a_successor_of_the_portfolio_is_believed_once_it_has_its_books(watched):

@@ -3,10 +3,12 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
-from actors.messages import Leg, Signed
+from actors.messages import Leg, Side, Signed
 from chains.devnet.abi import call_data
 from chains.devnet.deploy import mined
+from chains.devnet.odd import Approval, Behaviour
 from chains.devnet.wallets import OWNER, STRANGER, TRADER
 from chains.evm.calldata import APPROVE
 from chains.evm.desk import desk_of
@@ -20,7 +22,7 @@ from storage.books import LiveOrder
 from storage.evidence import Entry, Wallet
 from storage.recovery import Case
 from tests.devnet.proxy import Fault, Proxy
-from tests.devnet.trading.quoting import drafted, order_of, settings_of
+from tests.devnet.trading.quoting import drafted, order_of, own_approval, settings_of
 from tests.devnet.uniswap import sent
 
 NOBODY = STRANGER.address
@@ -141,3 +143,45 @@ def test_what_was_private_is_replaced_and_cancelled_in_private_whatever_is_confi
     again = asyncio.run(replaced())
     assert (again.attempt.channel, again.unsigned.nonce) == ("private", draft.unsigned.nonce)
     assert again.unsigned.max_fee_per_gas > draft.unsigned.max_fee_per_gas
+
+
+def test_what_pays_all_that_it_may_can_still_be_cancelled_where_nothing_has_to_be_outbid(devnet):
+    """Else its nonce would stop the wallet for as long as nobody raises the cap (E27, E28)."""
+    order = order_of(devnet, "EURC")
+    sent(devnet, APPROVE.on(devnet.address_of("USDC"), devnet.addresses.v2_router, order.amount_in))
+    desk = desk_of(settings_of(devnet))
+    dear = replace(drafted(devnet, order).unsigned, max_fee_per_gas=desk.gas_cap)
+    raw = LocalKey(bytes.fromhex(TRADER.private_key[2:])).sign(dear)
+    signed = Signed(order.id, 1, raw, tx_id_of(raw), dear.nonce, 1, 0, "public")
+    live = LiveOrder(order, "in_progress", (signed,))
+
+    async def replaced(cancel):
+        nodes = nodes_of(settings_of(devnet).evm)
+        try:
+            return await EvmVenue(nodes, desk).replacement(live, cancel, 0)
+        finally:
+            await nodes.close()
+
+    cancelled = asyncio.run(replaced(True))
+    assert (cancelled.unsigned.nonce, cancelled.leg) == (dear.nonce, Leg.CANCEL)
+    assert cancelled.unsigned.max_fee_per_gas < desk.gas_cap
+    assert "over the cap" in asyncio.run(replaced(False)).sentence
+
+
+@pytest.mark.parametrize("approval", [Approval.ORDINARY, Approval.REVERTS])
+def test_an_order_does_not_wait_for_ever_for_a_token_that_takes_no_approval_of_nothing(devnet, approval):
+    """It ends, and what the router may still take is watched as left over."""
+    devnet.give("ODD", TRADER.address, 10**20)
+    order = order_of(devnet, "ODD", 10**19, Side.SELL)
+    live = LiveOrder(order, legs_done=own_approval(devnet, order))
+    devnet.behave(Behaviour(approval=approval))
+
+    async def revocation():
+        nodes = nodes_of(settings_of(devnet).evm)
+        try:
+            return await EvmVenue(nodes, desk_of(settings_of(devnet))).revocation(live, 1)
+        finally:
+            await nodes.close()
+
+    draft = asyncio.run(revocation())
+    assert draft is None if approval is Approval.REVERTS else draft.leg is Leg.REVOKE

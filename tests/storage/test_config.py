@@ -11,6 +11,7 @@ from storage.strict_toml import ConfigError, read, wanted
 
 ROOT = Path(__file__).parents[2]
 TABLES = {field.name: field.type for field in structs.fields(Settings)}
+POOL = "eth/0x88e6a0c2ddd26feeb64f039a2c41296fcb3f5640"
 SEED = "a whole number from 0 to 1_000_000_000 is wanted."
 KEYS = [(table, field) for table, struct in TABLES.items() for field in structs.fields(struct)]
 
@@ -159,6 +160,16 @@ def test_a_typo_or_an_impossible_value_is_one_sentence_with_file_key_value_and_f
         ("[live]\nurl = 'ftp://x'", 'live.url = "ftp://x"', "starts with https:// is wanted."),
         ("[live]\npools = []", "live.pools = []", "name at least one pool."),
         ("[live]\npools = ['eth']", 'live.pools = "eth"', "such as eth/0x88e6a0c2…."),
+        (
+            f"[live]\npools = {11 * [POOL]}",
+            'live.pools = "11 pools"',
+            "(25) is not enough for more.",
+        ),
+        (
+            f"[live]\npools = {6 * [POOL]}",
+            "live.poll_seconds = 10",
+            "at least 15, for 6 pools and 25 live.requests_per_minute.",
+        ),
         ("[evm]\nrpc_urls = ['node']", 'evm.rpc_urls = "node"', "starts with https:// is wanted."),
         (
             "[evm]\nrpc_urls = ['http://a', 'http://a']",
