@@ -1,5 +1,6 @@
 """From a draft to bytes on their way: the signer signs, the log remembers (T2), then they are sent."""
 
+import itertools
 from functools import partial
 from hashlib import blake2b
 
@@ -50,7 +51,7 @@ class Dispatcher(VenueKeeper):
         self.requested: dict[Id, Wanted] = {}  # Of the signer.
         self.signing: dict[Id, Signed] = {}  # On its way to the log, by the id of the append.
         self.booking: dict[Id, Id] = {}  # Append -> order.
-        self.not_signed = 0
+        self.not_signed: set[Id] = set()  # Requests that the signer has refused.
         self.why: dict[Id, str] = {}  # An order is put off.
 
     def _put_off(self, id: Id) -> None:
@@ -98,14 +99,18 @@ class Dispatcher(VenueKeeper):
                     self._put_off(live.order.id)
 
     def _request(self, wanted: Wanted) -> None:
-        """The same bytes are asked for under the same id, whoever asks."""
+        """The same bytes are asked for under the same id, whoever asks; once refused, under another, for the
+        reason may be gone.
+        """
         draft = wanted.draft
         assert draft.unsigned is not None
         request = SignRequest(
             Id(""), wanted.live.order, draft.leg, draft.unsigned, draft.quoted, draft.chain_nonce
         )
         digest = blake2b(json.encode(request), digest_size=8).hexdigest()
-        request = replace(request, id=Id(f"{request.order.id}/{draft.leg}/{digest}"))
+        id = f"{request.order.id}/{draft.leg}/{digest}"
+        free = (Id(f"{id}/{again}" if again else id) for again in itertools.count())
+        request = replace(request, id=next(each for each in free if each not in self.not_signed))
         self.requested[request.id] = wanted
         self.ask(request.id, SIGNER, request)
 
@@ -127,7 +132,7 @@ class Dispatcher(VenueKeeper):
         """What the signer does not sign is not sent; another draft may be within its caps."""
         self.answered(refused.id)
         if wanted := self.requested.pop(refused.id, None):
-            self.not_signed += 1
+            self.not_signed.add(refused.id)
             logger.error("the signer refuses {}: {}", refused.id, refused.sentence)
             if not wanted.live.attempts:
                 self._put_off(wanted.live.order.id)

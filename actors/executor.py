@@ -389,7 +389,7 @@ class Executor(Cashier):
             "in_flight": [id for id, order in live.items() if order.attempts],
             "unknown": len(self.unknown | self._waiting().keys()),
             "put_off": {id: why for id, why in self.why.items() if id in live and not live[id].attempts},
-            "refused_by_signer": self.not_signed,
+            "refused_by_signer": len(self.not_signed),
             "disputed_quotes": self.venue.disputed if self.venue else 0,
             "recovered": self.recovered,
         }

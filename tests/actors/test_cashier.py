@@ -4,6 +4,7 @@ import pytest
 from loguru import logger
 from msgspec.structs import replace
 
+from actors.dispatcher import Wanted
 from actors.executor import Executor
 from actors.messages import (
     KEY,
@@ -14,16 +15,20 @@ from actors.messages import (
     Durable,
     Halted,
     Instrument,
+    Leg,
     Offered,
     Refusal,
     Refused,
     Reverted,
+    SignRefused,
     Tick,
+    Units,
+    Unsigned,
 )
 from chains.asking import at_once
 from chains.evm.evidence import Chain as Depths
 from chains.evm.evidence import Question, View, seen
-from chains.venue import Met, Receipt, Unanswered
+from chains.venue import Attempt, Draft, Met, Receipt, Unanswered
 from storage import logs
 from storage.shortage import Purse
 from storage.trades import lifting, local, opening
@@ -238,3 +243,21 @@ def test_a_wallet_that_a_stranger_has_used_is_quarantined_again_after_a_lift(kep
         assert KEY in kept.actor.replica.books.halts
         kept.write(lifting(f"lift {number}", KEY, "it was me", 2))
     assert halts[0] != halts[1]
+
+
+def test_bytes_that_the_signer_has_refused_are_asked_for_under_another_id(kept):
+    """What it refused once it refuses for ever under that id, and the halt may have been lifted."""
+    live, attempt = kept.desk.books.live["o1"], Attempt("", "", 0, Units(1), 9, "public")
+    unsigned = Unsigned(1, 0, "0x" + "00" * 20, 0, "0x", 21_000, 100, 1)
+    wanted = Wanted(live, Tick(1, ()), True, Draft(attempt, Leg.CANCEL, unsigned))
+
+    def asked():
+        kept.actor._request(wanted)
+        return kept.actor.told[-1][1]
+
+    first = asked()
+    assert asked() == first
+    kept.actor.receive(SignRefused(first.id, "the wallet is halted"), Address("signer"))
+    again = asked()
+    assert again.id != first.id
+    assert replace(again, id=first.id) == first
