@@ -178,6 +178,7 @@ def warm_start(recording: Path) -> dict[str, float]:
     """Of the whole command, with all code compiled, Python's too; beside one that only loads the compiler."""
     with TemporaryDirectory() as out:
         kept = {**os.environ, "PYTHONPYCACHEPREFIX": f"{out}/bytecode", "PYTHONDONTWRITEBYTECODE": ""}
+        kept.pop("PYTHONPATH", None)  # It has the packages of the other engines.
         told = {"--recording": str(recording), "--strategy": "momentum", "--out": out}
         command = ["run.py", "backtest", *chain.from_iterable(told.items())]
         whole, bare = (
