@@ -181,9 +181,9 @@ def test_nothing_is_verified_while_the_log_is_written(wal, monkeypatch):
 
 
 def test_a_snapshot_that_a_killed_process_owed_is_made_by_its_successor(folder, monkeypatch):
+    """At once: one that folds for long may be asked to go, and its own successor would fold it all again."""
     monkeypatch.setattr(module, "SNAPSHOT_EVERY", LAST - SAVED)
     wal = wal_in(folder)
-    wal.wakes()
     assert wal.log.snapshot() == (LAST, packed(DESK.books))
     wal.on_exit()
 
