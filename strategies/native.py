@@ -8,7 +8,6 @@ bytes, its data, its shape and its strides.
 """
 
 import ctypes
-import fcntl
 import os
 import subprocess
 import sys
@@ -19,12 +18,13 @@ from functools import cache, partial
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 from llvmlite import binding  # type: ignore[import-untyped]
 from loguru import logger
 
+from storage.locks import locked
 from strategies import compiled
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,17 +65,9 @@ def _in_turn(path: Path) -> Iterator[tuple[int, ...]]:
     with lock:
         end = time.monotonic() + PATIENCE_SECONDS
         with suppress(OSError):
-            while not _locked(lock) and time.monotonic() < end:
+            while not locked(lock) and time.monotonic() < end:
                 time.sleep(0.1)
         yield (lock.fileno(),)
-
-
-def _locked(lock: TextIO) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _read(path: Path) -> Made | None:

@@ -1,10 +1,8 @@
 """Trades real money, once everything has been said and found well: live-by-consent."""
 
-import fcntl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedReader
 from pathlib import Path
 
 from msgspec import json
@@ -20,6 +18,7 @@ from actors.commands.refused import CannotRunError
 from actors.messages import Caps
 from storage import consent
 from storage.config import Settings, consent_of, load
+from storage.locks import locked
 
 
 def live(options: Options, password_fd: int | None = None) -> int:
@@ -52,7 +51,7 @@ def alone(keystore: Path) -> Iterator[None]:
     """
     end = time.monotonic() + WAIT_SECONDS
     with keystore.open("rb") as file:
-        while not _locked(file):
+        while not locked(file):
             if time.monotonic() > end:
                 raise CannotRunError(
                     f"{keystore} is used by another run, and a wallet is traded by one at a time: "
@@ -60,14 +59,6 @@ def alone(keystore: Path) -> Iterator[None]:
                 )
             time.sleep(0.05)
         yield
-
-
-def _locked(file: BufferedReader) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def caps_of(settings: Settings) -> Caps:
